@@ -1,0 +1,210 @@
+"""Dot products and matrix products through an accumulator of limited width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sim.errors import InputError, integer_array, whole_number
+from sim.formats import QFormat, width_of
+from sim.modes import Overflow, Rounding
+from sim.quantize import INTERMEDIATE_BITS, Requantizer, mode_of
+from sim.reference import limits
+from sim.statistics import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator:
+    """A signed accumulator that starts at 0 and takes the exact sum of `lanes` products a beat.
+
+    Overflow is applied once at every beat, on the exact sum, in index order. Saturating addition is not associative:
+    the order is part of the result.
+
+    Args:
+        width: bits, 2 to 62.
+        overflow: WRAP, SAT or SAT_SYM (ERROR raises after the fact; no circuit has it).
+        lanes: products a beat.
+        product: cast applied to every exact product (of raw integers, frac 0) before it is added; None for exact.
+
+    Raises:
+        InputError: for other widths or modes, or a stochastic product cast.
+
+    Example:
+        >>> narrow = Accumulator(8, Overflow.SAT)
+        >>> int(dot([100, 100, -100], [1, 1, 1], narrow))
+        27
+        >>> int(dot([100, 100, -100], [1, 1, 1], Accumulator(8, Overflow.SAT, lanes=4)))
+        100
+    """
+
+    width: int
+    overflow: Overflow
+    lanes: int = 1
+    product: Requantizer | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", whole_number("Accumulator width", self.width, 2, INTERMEDIATE_BITS))
+        object.__setattr__(self, "overflow", mode_of(Overflow, "Accumulator overflow", self.overflow))
+        object.__setattr__(self, "lanes", whole_number("Accumulator lanes", self.lanes, 1, 1 << 20))
+        if self.product is None:
+            return
+        if not isinstance(self.product, Requantizer):
+            raise InputError(f"Accumulator product: got {self.product!r}; allowed: None or a Requantizer")
+        if self.product.rounding.is_stochastic:
+            raise InputError(
+                f"Accumulator product rounding: got {self.product.rounding}; "
+                "allowed: a deterministic mode (products have no random bits)"
+            )
+
+    @property
+    def format(self) -> QFormat:
+        """Format of the sum, in units of a product's last bit."""
+        return QFormat(self.width, self.product.format.frac if self.product else 0)
+
+
+def dot(
+    a: ArrayLike, b: ArrayLike, accumulator: Accumulator, *, statistics: Statistics | None = None
+) -> np.signedinteger[Any]:
+    """Return the accumulator after the products of two vectors of raw integers.
+
+    Args:
+        a: raw integers, shape (K,).
+        b: raw integers, shape (K,).
+        accumulator: width, overflow, lanes a beat, product cast.
+        statistics: collector of counts (one count a beat).
+
+    Raises:
+        InputError: for floats, empty or unequal shapes, an intermediate past 62 bits.
+
+    Example:
+        >>> dot([7] * 8, [7] * 8, Accumulator(9, Overflow.SAT))
+        np.int16(255)
+    """
+    left, right = integer_array("a", a, 1), integer_array("b", b, 1)
+    if left.shape != right.shape:
+        raise InputError(f"a, b: got shapes {left.shape} and {right.shape}; allowed: equal lengths")
+    result: np.signedinteger[Any] = matmul(left[None, :], right[:, None], accumulator, statistics=statistics)[0, 0]
+    return result
+
+
+def matmul(
+    a: ArrayLike, b: ArrayLike, accumulator: Accumulator, *, statistics: Statistics | None = None
+) -> NDArray[Any]:
+    """Return the matrix product of raw integers, every output through its own accumulator.
+
+    Two theorems make it fast and change no bit: a sum that wraps at every beat equals the exact sum wrapped once; and
+    where the L1 norm of a row of `a` times the largest |b| fits the accumulator, no beat of that row can saturate.
+    The beat by beat path serves all other rows, product casts, and requests for statistics.
+
+    Args:
+        a: raw integers, shape (M, K).
+        b: raw integers, shape (K, N).
+        accumulator: width, overflow, lanes a beat, product cast.
+        statistics: collector of counts (one count a beat of every output).
+
+    Returns:
+        Shape (M, N), in the narrowest integer dtype that holds the accumulator.
+
+    Raises:
+        InputError: for floats, empty or mismatched shapes, an intermediate past 62 bits.
+
+    Example:
+        >>> matmul([[100, 100, -100]], [[1], [1], [1]], Accumulator(8, Overflow.SAT))
+        array([[27]], dtype=int8)
+    """
+    left, right = integer_array("a", a, 2), integer_array("b", b, 2)
+    if left.shape[1] != right.shape[0]:
+        raise InputError(f"a, b: got shapes {left.shape} and {right.shape}; allowed: (M, K) and (K, N)")
+    if not isinstance(accumulator, Accumulator):
+        raise InputError(f"accumulator: got {accumulator!r}; allowed: an Accumulator")
+    dtype = accumulator.format.dtype
+    largest_a, largest_b = _magnitude(left), _magnitude(right)
+    beat = min(accumulator.lanes, left.shape[1]) * largest_a * largest_b
+    if accumulator.product is not None:
+        cut = -accumulator.product.format.frac
+        _refuse_past("product", width_of(-largest_a * largest_b, largest_a * largest_b) + max(-cut, 0))
+        beat = min(accumulator.lanes, left.shape[1]) << (accumulator.product.format.width - 1)
+    widest = beat + (1 << (accumulator.width - 1))
+    _refuse_past("accumulator", width_of(-widest, widest))
+
+    if statistics is not None or accumulator.product is not None or accumulator.overflow is Overflow.ERROR:
+        return _beat_by_beat(left, right, accumulator, statistics).astype(dtype)
+    if accumulator.overflow is Overflow.WRAP:
+        low, high = limits(accumulator.width, True, Overflow.WRAP)
+        return (((_exact(left, right) - low) & (high - low)) + low).astype(dtype)
+
+    out = np.empty((left.shape[0], right.shape[1]), dtype)
+    high = (1 << (accumulator.width - 1)) - 1
+    if left.shape[1] * largest_a * largest_b < 1 << INTERMEDIATE_BITS:
+        cannot_saturate = np.abs(left).sum(axis=1) * largest_b <= high
+    else:
+        cannot_saturate = np.zeros(left.shape[0], np.bool_)
+    if cannot_saturate.any():
+        out[cannot_saturate] = _exact(left[cannot_saturate], right)
+    rest = ~cannot_saturate
+    if rest.any():
+        fits = max(widest, largest_a, largest_b) < 1 << 31
+        out[rest] = (_saturate_32 if fits else _beat_by_beat)(left[rest], right, accumulator)
+    return out
+
+
+def _exact(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the exact product modulo 2^64, through floating-point BLAS where every partial sum is exact there."""
+    bound = a.shape[1] * _magnitude(a) * _magnitude(b)
+    if bound > 1 << 53:
+        return a @ b
+    kind = np.float32 if bound <= 1 << 24 else np.float64
+    return np.asarray(a.astype(kind) @ b.astype(kind), np.int64)
+
+
+def _saturate_32(a: NDArray[np.int64], b: NDArray[np.int64], accumulator: Accumulator) -> NDArray[np.int32]:
+    from sim.kernels.accumulate import PANEL, saturate_32
+
+    count = -(-b.shape[1] // PANEL)
+    padded = np.zeros((b.shape[0], count * PANEL), np.int32)
+    padded[:, : b.shape[1]] = b
+    panels = np.ascontiguousarray(padded.reshape(b.shape[0], count, PANEL).transpose(1, 0, 2))
+    out = np.empty((count, a.shape[0], PANEL), np.int32)
+    low, high = limits(accumulator.width, True, accumulator.overflow)
+    saturate_32(a.astype(np.int32), panels, accumulator.lanes, np.int32(low), np.int32(high), out)
+    return out.transpose(1, 0, 2).reshape(a.shape[0], -1)[:, : b.shape[1]]
+
+
+def _beat_by_beat(
+    a: NDArray[np.int64], b: NDArray[np.int64], accumulator: Accumulator, statistics: Statistics | None = None
+) -> NDArray[np.int64]:
+    from sim.kernels import casts
+    from sim.kernels.accumulate import accumulate_64
+
+    cast = accumulator.product or Requantizer(QFormat(INTERMEDIATE_BITS, 0), Rounding.TO_NEG, Overflow.SAT)
+    out = np.empty((a.shape[0], b.shape[1]), np.int64)
+    overflows = accumulate_64(
+        a,
+        b,
+        accumulator.lanes,
+        accumulator.product is not None,
+        casts.rounding_row(cast.rounding, -cast.format.frac),
+        casts.overflow_row(cast.format.width, cast.format.signed, cast.overflow),
+        casts.overflow_row(accumulator.width, True, accumulator.overflow),
+        out,
+    )
+    if overflows and accumulator.overflow is Overflow.ERROR:
+        raise InputError(f"accumulator: {overflows} beats overflow; allowed: {accumulator.format} (overflow ERROR)")
+    if statistics is not None:
+        low, high = limits(accumulator.width, True, accumulator.overflow)
+        beats = out.size * -(-a.shape[1] // accumulator.lanes)
+        at_low, at_high = int((out == low).sum()), int((out == high).sum())
+        statistics.add(beats, overflows, at_low, at_high, int(out.min()), int(out.max()))
+    return out
+
+
+def _magnitude(values: NDArray[np.int64]) -> int:
+    return max(-int(values.min()), int(values.max()))
+
+
+def _refuse_past(name: str, bits: int) -> None:
+    if bits > INTERMEDIATE_BITS:
+        raise InputError(f"{name}: an intermediate of {bits} bits; allowed: at most {INTERMEDIATE_BITS} bits")

@@ -1,0 +1,77 @@
+"""The one exception that says: this input cannot be used, and this is what is allowed."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class InputError(ValueError):
+    """An input outside what is allowed; the text is one line naming field, value and allowed range.
+
+    The command line prints it and exits with code 2; any other exception is a defect of this package.
+
+    Example:
+        >>> raise InputError("width: got 0; allowed: a whole number from 1 to 64")
+        Traceback (most recent call last):
+        ...
+        sim.errors.InputError: width: got 0; allowed: a whole number from 1 to 64
+    """
+
+
+def whole_number(field: str, value: object, low: int, high: int) -> int:
+    """Return `value` as an int if it is a whole number from `low` to `high`.
+
+    Args:
+        field: name used in the error.
+        value: a Python or numpy integer; strings, floats and booleans are refused.
+        low: smallest allowed value.
+        high: largest allowed value.
+
+    Raises:
+        InputError: for any other type or value.
+
+    Example:
+        >>> whole_number("width", 8, 1, 64)
+        8
+        >>> whole_number("width", 8.5, 1, 64)
+        Traceback (most recent call last):
+        ...
+        sim.errors.InputError: width: got 8.5; allowed: a whole number from 1 to 64
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # any object may come in; index() is the test
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool | np.bool_) or not low <= number <= high:
+        raise InputError(f"{field}: got {value!r}; allowed: a whole number from {low} to {high}")
+    return number
+
+
+def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) -> NDArray[np.int64]:
+    """Return raw values as a C-contiguous int64 array.
+
+    Args:
+        field: name used in the error.
+        values: integers of any integer dtype; floats and booleans are refused, even whole ones.
+        dimensions: required number of dimensions, if any.
+
+    Raises:
+        InputError: for other dtypes, an empty array, the wrong number of dimensions, values past 62 bits.
+
+    Example:
+        >>> integer_array("a", [1, -2])
+        array([ 1, -2])
+    """
+    array = np.asarray(values)
+    if array.size == 0:
+        raise InputError(f"{field}: got an empty array of shape {array.shape}; allowed: at least one value")
+    if array.dtype.kind not in "iu":
+        raise InputError(f"{field}: got dtype {array.dtype}; allowed: an integer dtype (raw values are integers)")
+    if dimensions is not None and array.ndim != dimensions:
+        raise InputError(f"{field}: got shape {array.shape}; allowed: an array of {dimensions} dimension(s)")
+    if array.dtype.itemsize == 8 and (int(array.max()) >= 1 << 62 or int(array.min()) < -(1 << 62)):
+        raise InputError(f"{field}: got a value past 62 bits; allowed: values of at most 62 bits")
+    return np.ascontiguousarray(array, dtype=np.int64)

@@ -1,0 +1,39 @@
+"""Compiled kernels: the same arithmetic as `sim.reference`, bit for bit, at native speed. Private to `sim`.
+
+Modes and shifts enter as run-time numbers, so that each kernel is compiled once for each dtype and never for a mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+KERNELS: list[Any] = []
+"""Every compiled function, for counting specialisations."""
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function for integer arrays, cached on disk, without the interpreter lock."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    KERNELS.append(compiled)
+    return compiled
+
+
+def on_first_compilation(tell: Callable[[], None]) -> None:
+    """Call `tell` once, just before the first kernel that is not in the disk cache is compiled."""
+    from numba.core import event
+
+    class Once(event.Listener):
+        def on_start(self, event: Any) -> None:
+            if not self.told:
+                self.told = True
+                tell()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+        told = False
+
+    event.register("numba:compile", Once())

@@ -1,0 +1,174 @@
+"""Casts: every rounding mode as the addition of a few numbers below the cut, every overflow mode as clip and wrap.
+
+With f = floor(x / 2^cut), field = x − f·2^cut, odd = last bit of f, negative = sign bit of x, and a random word w:
+
+    rounded = f + ((field + base + parity·odd + sign·negative + (w >> right)·scale) >> cut)
+
+A mode is the row (base, parity, sign, right, scale); `rounding_row` has the table. This is the carry-in form that
+hardware uses; `sim.reference` is written from the definitions instead, and tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.kernels import kernel
+from sim.modes import Overflow, Rounding
+from sim.reference import limits
+
+NO_LIMIT = (1 << 63) - 1
+
+
+class RoundingRow(NamedTuple):
+    """A rounding at a given cut, as numbers."""
+
+    left: int
+    cut: int
+    base: int
+    parity: int
+    sign: int
+    right: int
+    scale: int
+
+
+class OverflowRow(NamedTuple):
+    """An overflow mode of a given format, as numbers: clip to low…high, then keep the bits of `mask` above `origin`."""
+
+    low: int
+    high: int
+    origin: int
+    mask: int
+
+
+def rounding_row(rounding: Rounding, cut: int, random_bits: int = 0, centered: bool = True) -> RoundingRow:
+    """Return the numbers of a mode that cuts `cut` bits (a left shift if negative)."""
+    left, cut = max(-cut, 0), max(cut, 0)
+    if cut == 0:
+        jam = rounding is Rounding.JAM
+        return RoundingRow(left, 0, int(jam), -int(jam), 0, 0, 0)
+    one, ones, half = 1 << cut, (1 << cut) - 1, 1 << (cut - 1)
+    if rounding is Rounding.STOCHASTIC:
+        missing = cut - random_bits
+        center = 1 << (missing - 1) if missing > 0 and centered else 0
+        return RoundingRow(0, cut, center, 0, 0, max(-missing, 0), 1 << max(missing, 0))
+    if rounding is Rounding.STOCHASTIC_EQUAL:
+        return RoundingRow(0, cut, 0, 0, 0, random_bits - 1, ones)
+    base, parity, sign = {
+        Rounding.TO_NEG: (0, 0, 0),
+        Rounding.TO_POS: (ones, 0, 0),
+        Rounding.TO_ZERO: (0, 0, ones),
+        Rounding.TO_AWAY: (ones, 0, -ones),
+        Rounding.TIES_EVEN: (half - 1, 1, 0),
+        Rounding.TIES_ODD: (half, -1, 0),
+        Rounding.TIES_AWAY: (half, 0, -1),
+        Rounding.TIES_ZERO: (half - 1, 0, 1),
+        Rounding.TIES_POS: (half, 0, 0),
+        Rounding.TIES_NEG: (half - 1, 0, 0),
+        Rounding.TRN_MAG: (0, 0, one),
+        Rounding.JAM: (one, -one, 0),
+        Rounding.JAM_UNBIASED: (ones, -ones, 0),
+    }[rounding]
+    return RoundingRow(0, cut, base, parity, sign, 0, 0)
+
+
+def overflow_row(width: int, signed: bool, overflow: Overflow) -> OverflowRow:
+    """Return the numbers of an overflow mode."""
+    low, high = limits(width, signed, overflow)
+    mask = (1 << width) - 1
+    if overflow is Overflow.WRAP:
+        return OverflowRow(-NO_LIMIT - 1, NO_LIMIT, low, mask)
+    return OverflowRow(low, high, -(1 << (width - 1)) if signed else 0, mask)
+
+
+@kernel
+def round_shift(x: Any, word: Any, row: Any) -> Any:
+    """Return x·2^−cut rounded by the mode of `row`."""
+    left, cut, base, parity, sign, right, scale = row
+    x = x << left
+    f = x >> cut
+    field = x - (f << cut)
+    return f + ((field + base + parity * (f & 1) + sign * ((x >> 63) & 1) + (word >> right) * scale) >> cut)
+
+
+@kernel
+def apply_overflow(x: Any, row: Any) -> Any:
+    """Return x brought into the format of `row`."""
+    low, high, origin, mask = row
+    return ((min(max(x, low), high) - origin) & mask) + origin
+
+
+@kernel
+def cast_array(values: Any, words: Any, rounding: Any, overflow: Any, out: Any) -> Any:
+    """Cast `values` into `out`; return (overflows, first overflow, smallest, largest). One word, or one a value."""
+    stride = 1 if words.shape[0] > 1 else 0
+    overflows, first, smallest, largest = 0, -1, np.int64(NO_LIMIT), np.int64(-NO_LIMIT)
+    for i in range(values.shape[0]):
+        rounded = round_shift(values[i], words[i * stride], rounding)
+        result = apply_overflow(rounded, overflow)
+        if result != rounded:
+            first = i if overflows == 0 else first
+            overflows += 1
+        smallest = min(smallest, result)
+        largest = max(largest, result)
+        out[i] = result
+    return overflows, first, smallest, largest
+
+
+@kernel
+def quantize_nearest(values: Any, factor: Any, low: Any, high: Any, out: Any) -> Any:
+    """Quantize values·factor to the nearest integer, ties to even, clipped; return (overflows, not finite).
+
+    The fast path of `quantize_array`: low and high are exact float64 numbers.
+    """
+    overflows, bad = 0, 0
+    for i in range(values.shape[0]):
+        rounded = np.rint(values[i] * factor)
+        clipped = min(max(rounded, low), high)
+        overflows += clipped != rounded
+        bad += not (abs(values[i]) < np.inf)
+        out[i] = np.int64(clipped)
+    return overflows, bad
+
+
+@kernel
+def quantize_array(
+    values: Any, divisor: Any, words: Any, guard: Any, sticky: Any, rounding: Any, overflow: Any, period: Any, out: Any
+) -> Any:
+    """Quantize values/divisor by any mode; return (overflows, first overflow, not finite).
+
+    The quotient is cut exactly to `guard` bits below the point, plus one sticky bit if `sticky`, and rounded as an
+    integer field. Quotients past 2^62 are clipped there, or reduced by `period` (2^width) where overflow wraps.
+    """
+    stride = 1 if words.shape[0] > 1 else 0
+    _, cut, base, parity, sign, right, scale = rounding
+    overflows, first, bad = 0, -1, 0
+    up, down, limit = 2.0**guard, 2.0**-guard, 2.0**62
+    for i in range(values.shape[0]):
+        finite = abs(values[i]) < np.inf
+        bad += not finite
+        v = values[i] / divisor if finite else 0.0
+        negative = 1 if v < 0.0 else 0
+        if v == 0.0 and values[i] != 0.0:  # the quotient underflowed: any tiny number rounds alike
+            negative = 1 if values[i] < 0.0 else 0
+            v = -1e-300 if negative else 1e-300
+        far = abs(v) >= limit
+        if far and period == 0.0:
+            v = np.copysign(limit, v)
+        elif far:  # past 2^1000 a multiple of any period, even where the quotient overflowed
+            v = np.fmod(v, period) if abs(v) < 2.0**1000 else 0.0
+        scaled = np.floor(v * up)
+        whole = np.floor(scaled * down)
+        field = np.int64(scaled - whole * up)
+        if sticky:
+            field = 2 * field + (scaled != v * up)
+        f = np.int64(whole)
+        word = words[i * stride]
+        rounded = f + ((field + base + parity * (f & 1) + sign * negative + (word >> right) * scale) >> cut)
+        result = apply_overflow(rounded, overflow)
+        if far or result != rounded:
+            first = i if overflows == 0 else first
+            overflows += 1
+        out[i] = result
+    return overflows, first, bad
