@@ -1,0 +1,78 @@
+"""The training engine: one inner loop as a job, run by a backend that gives the same bits as every other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sim.engine.cycles import epoch_cycles, latency
+from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, Registers, StageTrace
+from sim.errors import InputError
+
+Backend = Callable[[EpochJob, range | None], EpochResult]
+
+__all__ = [
+    "COUNTED",
+    "OBSERVED",
+    "Backend",
+    "EpochJob",
+    "EpochResult",
+    "Registers",
+    "StageTrace",
+    "backends",
+    "epoch_cycles",
+    "latency",
+    "register_backend",
+    "run",
+]
+
+
+def _reference(job: EpochJob, traced: range | None) -> EpochResult:
+    from sim.engine.reference import run_reference
+
+    return run_reference(job, traced)
+
+
+def _kernel(job: EpochJob, traced: range | None) -> EpochResult:
+    from sim.engine.compiled import run_compiled
+
+    return run_compiled(job, traced)
+
+
+_BACKENDS: dict[str, Backend] = {"kernel": _kernel, "reference": _reference}
+
+
+def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None) -> EpochResult:
+    """Return the result of one inner loop.
+
+    Args:
+        job: what to run.
+        backend: "kernel" (compiled), "reference" (Python integers), or one added with `register_backend`.
+        trace: steps whose stages to record, as `range(first, last + 1)`; memory grows with steps·columns.
+
+    Raises:
+        InputError: for an unknown backend or steps outside the loop.
+
+    Example:
+        >>> import numpy as np
+        >>> from sim.datapath import Link, TrainingDatapath
+        >>> from sim.rows import RawRows
+        >>> job = EpochJob(TrainingDatapath.preset("halp8"), Link.AFFINE, RawRows(np.eye(3, dtype=np.int8)),
+        ...                indices=[0, 1], z=[0, 0, 0], h=[64, -64, 0], registers=Registers(1 << 15, 15))
+        >>> run(job).z.tolist(), run(job, "reference").z.tolist()
+        ([-2, 2, 0], [-2, 2, 0])
+    """
+    if backend not in _BACKENDS:
+        raise InputError(f"backend: got {backend!r}; allowed: {', '.join(_BACKENDS)}")
+    if trace is not None and (trace.step != 1 or trace.start < 0 or trace.stop > job.steps or not len(trace)):
+        raise InputError(f"trace: got {trace}; allowed: range(first, stop) within 0 to {job.steps}")
+    return _BACKENDS[backend](job, trace)
+
+
+def backends() -> list[str]:
+    """Return the names of the backends."""
+    return list(_BACKENDS)
+
+
+def register_backend(name: str, backend: Backend) -> None:
+    """Add a backend: a function from a job (and steps to trace) to its result."""
+    _BACKENDS[name] = backend

@@ -1,0 +1,98 @@
+"""The kernel backend: a job's description turned into numbers for the compiled loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.datapath import Link
+from sim.engine.cycles import epoch_cycles
+from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
+from sim.kernels import engine as kernels
+from sim.kernels.casts import overflow_row, rounding_row
+from sim.modes import Overflow, Rounding
+from sim.random_bits import WORD_BITS, Role
+from sim.ranges import analyse
+
+_KINDS = {Link.AFFINE: kernels.AFFINE, Link.CENTRED_TABLE: kernels.CENTRED, Link.ABSOLUTE_TABLE: kernels.ABSOLUTE}
+
+
+def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
+    """Return the result of a job, computed by the compiled loop.
+
+    Args:
+        job: the inner loop.
+        traced: steps to record stage by stage.
+    """
+    path, registers = job.datapath, job.registers
+    exponents = np.asarray(job.exponents, np.int64)
+    exact_dot = not exponents.any() and not analyse(path, job.columns, job.link)["t"].may_overflow
+    z, counts, seen = np.array(job.z, np.int64), np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
+    trace = StageTrace.empty(job, traced if traced is not None else range(0))
+    link = kernels.LinkNumbers(
+        _KINDS[job.link],
+        registers.multiplier,
+        registers.index_multiplier,
+        rounding_row(Rounding.TIES_POS, registers.index_shift),
+        overflow_row(path.link.index_bits, True, Overflow.SAT),
+        rounding_row(path.coefficient.rounding, registers.shift, WORD_BITS),
+        overflow_row(path.coefficient.width, True, path.coefficient.overflow),
+        1 << (path.link.index_bits - 1),
+    )
+    table = np.zeros((1, 1), np.int64) if job.link is Link.AFFINE else np.atleast_2d(np.asarray(job.table, np.int64))
+    kernels.run_epoch(
+        *job.rows.arrays(path.data_format),
+        np.asarray(job.indices, np.int64),
+        z,
+        np.asarray(job.h, np.int64),
+        exponents,
+        path.lanes,
+        exact_dot,
+        link,
+        kernels.Records(*(np.asarray(a, np.int64) for a in (job.offsets, job.grid, job.targets)), table),
+        _casts(job, exponents),
+        _streams(job),
+        counts,
+        seen,
+        trace.first,
+        (trace.accumulator, trace.index, trace.coefficient, trace.random, trace.product, trace.increment, trace.model),
+    )
+    extremes = {node: (int(seen[2 * k]), int(seen[2 * k + 1])) for k, node in enumerate(OBSERVED)}
+    if job.steps == 0:
+        extremes = dict.fromkeys(OBSERVED, (0, 0))
+    cycles = epoch_cycles(path, job.link, job.beats, job.steps)
+    overflows = {stage: int(count) for stage, count in zip(COUNTED, counts, strict=True)}
+    return EpochResult(z, overflows, extremes, cycles, None if traced is None else trace)
+
+
+def _casts(job: EpochJob, exponents: np.ndarray) -> kernels.Casts:
+    path, model = job.datapath, job.datapath.model
+    rows = [
+        rounding_row(model.rounding, path.increment.fraction + int(e), model.random_bits, model.centered)
+        for e in exponents
+    ]
+    per_column = np.repeat(np.array(rows, np.int64), path.lanes, axis=0)[: job.columns]
+    return kernels.Casts(
+        overflow_row(path.accumulator.width, True, path.accumulator.overflow),
+        rounding_row(path.product.rounding, path.product.cut),
+        overflow_row(path.increment.width, True, path.increment.overflow),
+        np.ascontiguousarray(per_column.T),
+        overflow_row(model.width, True, model.overflow),
+    )
+
+
+def _streams(job: EpochJob) -> kernels.Streams:
+    path, bits = job.datapath, job.datapath.model.random_bits
+    position = job.first_step * job.beats
+    update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(path.generators)]
+    own = path.generator.make(job.seed, Role.COEFFICIENT, 0, job.first_step)
+    per_word = WORD_BITS // bits if bits else 1
+    lanes = np.arange(path.lanes)
+    return kernels.Streams(
+        np.array([generator.state for generator in update], np.uint64),
+        own.tables(),
+        lanes // per_word,
+        bits * (lanes % per_word),
+        (1 << bits) - 1,
+        np.uint64(own.state),
+        path.coefficient.rounding.is_stochastic,
+    )

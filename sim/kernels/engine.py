@@ -1,0 +1,190 @@
+"""The training engine's inner loop, compiled; equal to `sim.engine.reference` bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.kernels import kernel
+from sim.kernels.casts import NO_LIMIT, OverflowRow, RoundingRow, apply_overflow, round_shift
+from sim.kernels.random_bits import advance
+
+AFFINE, CENTRED, ABSOLUTE = 0, 1, 2
+
+
+class LinkNumbers(NamedTuple):
+    """The link as numbers: its kind, registers, and the rows of its casts."""
+
+    kind: int
+    multiplier: int
+    index_multiplier: int
+    index_rounding: RoundingRow
+    index_overflow: OverflowRow
+    rounding: RoundingRow
+    overflow: OverflowRow
+    index_half: int
+
+
+class Records(NamedTuple):
+    """Per-sample words of the link, and its table (2-D; one row if absolute)."""
+
+    offsets: Any
+    grid: Any
+    targets: Any
+    table: Any
+
+
+class Casts(NamedTuple):
+    """The casts of accumulator, product, increment and model; `model_rounding` is a row a column, shape (7, d)."""
+
+    accumulator: OverflowRow
+    product: RoundingRow
+    increment: OverflowRow
+    model_rounding: Any
+    model: OverflowRow
+
+
+class Streams(NamedTuple):
+    """Random sources: generator states, their map, and the slice of each lane. No state at all if no lane needs one."""
+
+    states: Any
+    tables: Any
+    lane_generator: Any
+    lane_shift: Any
+    mask: int
+    own_state: Any
+    own_random: bool
+
+
+@kernel
+def _dot(x: Any, z: Any, start: Any, stop: Any) -> Any:
+    total = np.int64(0)
+    for j in range(start, stop):
+        total += np.int64(x[j]) * z[j]
+    return total
+
+
+@kernel
+def _random_fields(streams: Any, states: Any, words: Any, lanes: Any, fields: Any) -> None:
+    """Fill `fields` with the random field of every column: the generators advance once a beat, padding included."""
+    columns = fields.shape[0]
+    for start in range(0, columns, lanes):
+        for g in range(states.shape[0]):
+            states[g] = advance(states[g], streams.tables)
+            words[g] = np.int64(states[g] & np.uint64(0xFFFFFFFF))
+        for lane in range(min(lanes, columns - start)):
+            fields[start + lane] = (words[streams.lane_generator[lane]] >> streams.lane_shift[lane]) & streams.mask
+
+
+@kernel
+def _update(c: Any, x: Any, h: Any, z: Any, fields: Any, casts: Any, products: Any, increments: Any, seen: Any) -> Any:
+    """Update z in place; return how many increments and model words overflowed. `seen` gets p, a, z extremes."""
+    left, cut, base, parity, sign, right, scale = casts.model_rounding
+    over_a, over_z = 0, 0
+    p_low, p_high, a_low, a_high, z_low, z_high = seen[6], seen[7], seen[8], seen[9], seen[10], seen[11]
+    for j in range(z.shape[0]):
+        p = round_shift(c * np.int64(x[j]), 0, casts.product)
+        exact = -p - h[j]
+        a = apply_overflow(exact, casts.increment)
+        over_a += a != exact
+        y = a << left[j]
+        f = y >> cut[j]
+        field = y - (f << cut[j])
+        carry = base[j] + parity[j] * (f & 1) + sign[j] * ((y >> 63) & 1) + (fields[j] >> right[j]) * scale[j]
+        moved = z[j] + f + ((field + carry) >> cut[j])
+        word = apply_overflow(moved, casts.model)
+        over_z += word != moved
+        z[j] = word
+        products[j] = p
+        increments[j] = a
+        p_low, p_high = min(p_low, p), max(p_high, p)
+        a_low, a_high = min(a_low, a), max(a_high, a)
+        z_low, z_high = min(z_low, word), max(z_high, word)
+    seen[6], seen[7], seen[8], seen[9], seen[10], seen[11] = p_low, p_high, a_low, a_high, z_low, z_high
+    return over_a, over_z
+
+
+@kernel
+def run_epoch(
+    dot_rows: Any,
+    update_rows: Any,
+    indices: Any,
+    z: Any,
+    h: Any,
+    exponents: Any,
+    lanes: Any,
+    exact_dot: Any,
+    link: Any,
+    records: Any,
+    casts: Any,
+    streams: Any,
+    counts: Any,
+    seen: Any,
+    first: Any,
+    trace: Any,
+) -> None:
+    """Run all steps: z, `counts` (5) and `seen` (12, low and high of t u c p a z) are updated in place.
+
+    `exact_dot` tells that no beat can overflow and no exponent is set. `trace` is a tuple of the arrays of `StageTrace`, for
+    the steps from `first` on.
+    """
+    columns = z.shape[0]
+    fields = np.zeros(columns, np.int64)
+    products, increments = np.empty(columns, np.int64), np.empty(columns, np.int64)
+    states, own = streams.states.copy(), streams.own_state
+    words = np.zeros(max(states.shape[0], 1), np.int64)
+    totals, index_trace, c_trace, random_trace, p_trace, a_trace, z_trace = trace
+    for step in range(indices.shape[0]):
+        i = indices[step]
+        at = step - first
+        traced = 0 <= at < c_trace.shape[0]
+        xa = dot_rows[i]
+
+        t = np.int64(0)
+        if exact_dot and not traced:
+            t = _dot(xa, z, 0, columns)
+            seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
+        else:
+            for beat in range(exponents.shape[0]):
+                s = _dot(xa, z, beat * lanes, min((beat + 1) * lanes, columns))
+                exact = t + (s << exponents[beat])
+                t = apply_overflow(exact, casts.accumulator)
+                counts[0] += t != exact
+                seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
+                if traced:
+                    totals[at, beat] = t
+
+        v = t + records.offsets[i]
+        u, k = np.int64(0), v * link.multiplier
+        if link.kind != AFFINE:
+            exact = round_shift(v * link.index_multiplier, 0, link.index_rounding)
+            u = apply_overflow(exact, link.index_overflow)
+            counts[1] += u != exact
+            if link.kind == CENTRED:
+                k = v * records.table[records.grid[i], u + link.index_half]
+            else:
+                k = link.multiplier * (records.table[0, u + link.index_half] - records.targets[i])
+        word = np.int64(0)
+        if streams.own_random:
+            own = advance(own, streams.tables)
+            word = np.int64(own & np.uint64(0xFFFFFFFF))
+        exact = round_shift(k, word, link.rounding)
+        c = apply_overflow(exact, link.overflow)
+        counts[2] += c != exact
+        seen[2], seen[3] = min(seen[2], u), max(seen[3], u)
+        seen[4], seen[5] = min(seen[4], c), max(seen[5], c)
+
+        if states.shape[0] > 0:
+            _random_fields(streams, states, words, lanes, fields)
+        over_a, over_z = _update(c, update_rows[i], h, z, fields, casts, products, increments, seen)
+        counts[3] += over_a
+        counts[4] += over_z
+        if traced:
+            index_trace[at], c_trace[at] = u, c
+            random_trace[at], p_trace[at], a_trace[at], z_trace[at] = fields, products, increments, z
+
+
+def nothing_seen() -> Any:
+    """Return extremes before the first value."""
+    return np.array([NO_LIMIT, -NO_LIMIT] * 6, np.int64)
