@@ -1,0 +1,1 @@
+"""Training algorithms: problems, data, and solvers that drive the engine."""
