@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ INTERMEDIATE_BITS = 62
 
 _NO_WORDS = np.zeros(1, np.int64)
 
-Mode = TypeVar("Mode", Rounding, Overflow)
+Mode = TypeVar("Mode", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)

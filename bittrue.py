@@ -1,0 +1,98 @@
+"""bittrue: bit-true simulation, training and checking of low-precision datapaths.
+
+    import bittrue as bt
+
+    fmt = bt.QFormat(8, 7)
+    raw = bt.quantize([0.3, -0.7], fmt)
+    path = bt.TrainingDatapath.preset("halp8")
+
+The names below are the public library; `bittrue` on the command line is the same library as a program.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from algorithms.data import DATA_SETS, load
+from algorithms.problems import LeastSquares
+from algorithms.trace import EpochRecord, State, Trace
+from algorithms.training import algorithm_names, train
+from sim import engine
+from sim.accumulate import Accumulator, dot, matmul
+from sim.checks import Check, check_datapath
+from sim.conformance import ARITHMETIC_VERSION, conformance_set
+from sim.cost import Cost, estimate
+from sim.datapath import Link, TrainingDatapath, preset_names
+from sim.engine import EpochJob, EpochResult, Registers
+from sim.errors import InputError
+from sim.formats import QFormat
+from sim.modes import Overflow, Rounding
+from sim.quantize import Requantizer, dequantize, quantize, requantize
+from sim.random_bits import Lfsr, RandomWords, Xorshift32
+from sim.ranges import RangeAnalysis, analyse
+from sim.rows import RawRows
+from sim.statistics import Statistics
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ARITHMETIC_VERSION",
+    "DATA_SETS",
+    "Accumulator",
+    "Check",
+    "Cost",
+    "EpochJob",
+    "EpochRecord",
+    "EpochResult",
+    "InputError",
+    "LeastSquares",
+    "Lfsr",
+    "Link",
+    "Overflow",
+    "QFormat",
+    "RandomWords",
+    "RangeAnalysis",
+    "RawRows",
+    "Registers",
+    "Requantizer",
+    "Rounding",
+    "State",
+    "Statistics",
+    "Trace",
+    "TrainingDatapath",
+    "Xorshift32",
+    "algorithm_names",
+    "analyse",
+    "check_datapath",
+    "conformance_set",
+    "dequantize",
+    "dot",
+    "engine",
+    "estimate",
+    "load",
+    "matmul",
+    "preset_names",
+    "quantize",
+    "requantize",
+    "testing",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `bt.testing` when it is first used: it needs hypothesis, which takes its time."""
+    if name == "testing":
+        return importlib.import_module("sim.testing")
+    raise AttributeError(f"module 'bittrue' has no attribute {name!r}")
+
+
+def main() -> None:
+    """Run the command line."""
+    from reports.command_line import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

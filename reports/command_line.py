@@ -1,0 +1,239 @@
+"""The command line: `bittrue train`, `explore`, `datapath`, `check`, `bench`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.datapath import Link, TrainingDatapath
+
+app = typer.Typer(
+    help="Bit-true simulation, training and checking of low-precision datapaths.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+notes = Console(stderr=True)
+
+DatapathArgument = Annotated[
+    Optional[str],  # noqa: UP045  # typer reads the annotation at run time
+    typer.Argument(metavar="[DATAPATH.toml]", help="A TOML file, or the name of a shipped datapath, such as halp8."),
+]
+DataOption = Annotated[str, typer.Option("--data", help="A shipped data set: reference or diabetes.")]
+JsonOption = Annotated[Optional[Path], typer.Option("--json", help="Write everything as JSON to this file.")]  # noqa: UP045
+ColumnsOption = Annotated[int, typer.Option(help="Values in a row, d.")]
+LinkOption = Annotated[str, typer.Option(help="affine, centred_table or absolute_table.")]
+
+
+def main() -> None:
+    """Run the command line; a bad input ends in one line and exit code 2."""
+    from sim.kernels import on_first_compilation
+
+    on_first_compilation(
+        lambda: notes.print("compiling kernels: the first run after an install takes some seconds longer", style="dim")
+    )
+    try:
+        app()
+    except InputError as error:
+        notes.print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def train(
+    datapath: DatapathArgument = None,
+    data: DataOption = "reference",
+    algorithm: Annotated[str, typer.Option(help="halp (on the datapath) or svrg (float64).")] = "halp",
+    step: Annotated[Optional[float], typer.Option(help="Step size α; by default the data set's.")] = None,  # noqa: UP045
+    epoch_length: Annotated[Optional[int], typer.Option(help="Inner steps an epoch, T.")] = None,  # noqa: UP045
+    epochs: Annotated[Optional[int], typer.Option(help="Number of epochs.")] = None,  # noqa: UP045
+    mu: Annotated[Optional[float], typer.Option(help="HALP's μ: the offset spans ‖∇f‖/μ.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Every random choice is a function of it.")] = 0,
+    backend: Annotated[str, typer.Option(help="kernel (compiled) or reference (Python integers).")] = "kernel",
+    json: JsonOption = None,
+    figure: Annotated[Path, typer.Option(help="Picture of the run.")] = Path("train.png"),
+) -> None:
+    """Train on a datapath, bit for bit as the circuit does, and draw the run."""
+    from algorithms.data import load
+    from algorithms.trace import EpochRecord
+    from algorithms.training import train as run_training
+    from reports.figures import draw_traces
+    from reports.files import write_json
+    from reports.tables import closing_line, epochs_table
+
+    path = _datapath(datapath) if algorithm != "svrg" or datapath is not None else None
+    problem, settings = load(data)
+    title = f"{algorithm} on {problem.name} {problem.shape}" + (f", datapath {path.name}" if path else ", float64")
+    records: list[EpochRecord] = []
+    with Live(epochs_table(title, records), console=out, auto_refresh=False) as live:
+
+        def show(record: EpochRecord) -> None:
+            records.append(record)
+            live.update(epochs_table(title, records), refresh=True)
+
+        trace = run_training(
+            problem,
+            algorithm,
+            path,
+            step=settings.step if step is None else step,
+            epoch_length=settings.epoch_length if epoch_length is None else epoch_length,
+            epochs=settings.epochs if epochs is None else epochs,
+            mu=settings.mu if mu is None else mu,
+            seed=seed,
+            backend=backend,
+            on_epoch=show,
+        )
+    out.print(closing_line(trace))
+    if json is not None:
+        write_json(json, trace.to_dict())
+        out.print(f"trace: {json}", highlight=False)
+    draw_traces([trace], figure)
+    out.print(f"figure: {figure}", highlight=False)
+
+
+@app.command()
+def explore(
+    datapath: DatapathArgument = None,
+    data: DataOption = "reference",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each width.")] = 3,
+    json: JsonOption = None,
+    figure: Annotated[Path, typer.Option(help="Picture of the exploration.")] = Path("explore.png"),
+) -> None:
+    """Train HALP over model widths of 4 to 16 bits: which width reaches what gradient norm, at what estimated cost."""
+    from algorithms.data import load
+    from algorithms.training import train as run_training
+    from reports.files import write_json
+    from reports.tables import styled
+    from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+    from sim.cost import LABEL
+
+    base = _datapath(datapath or "halp12")
+    problem, settings = load(data)
+    baseline = run_training(
+        problem, "svrg", step=settings.step, epoch_length=settings.epoch_length, epochs=settings.epochs
+    )
+    columns = SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=notes, transient=True) as progress:
+        task = progress.add_task("model widths", total=len(WIDTHS))
+        points = explore_widths(
+            problem, settings, base, seeds=seeds, on_width=lambda point: progress.advance(task)
+        )
+    mus = ", ".join(f"{settings.mu * factor:g}" for factor in MU_FACTORS)
+    title = (
+        f"HALP on {problem.name}, {base.data.width}-bit data, {base.coefficient.width}-bit coefficient, "
+        f"{settings.epochs} epochs of {settings.epoch_length} steps, {seeds} seeds, best μ of {mus}\n"
+        f"gradient norm at the start {baseline.gradient_norms[0]:.4g}, "
+        f"float64 SVRG at the end {baseline.gradient_norms[-1]:.3g}"
+    )
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in ("model bits", "μ", "gradient norm: median", "lowest", "highest", f"gates ({LABEL})", "bits a step"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+
+    def add(point: WidthPoint) -> None:
+        norms = (f"{norm:.3g}" for norm in (point.median, min(point.finals), max(point.finals)))
+        width, gates, bits = str(point.datapath.model.width), f"{point.gates:,}", f"{point.bits:,}"
+        table.add_row(width, f"{point.mu:g}", *norms, gates, bits, styled(point.state))
+
+    for point in points:
+        add(point)
+    out.print(table)
+    if json is not None:
+        write_json(json, {"baseline": baseline.to_dict(), "widths": [point.to_dict() for point in points]})
+        out.print(f"runs: {json}", highlight=False)
+    draw_widths(points, baseline, figure)
+    out.print(f"figure: {figure}", highlight=False)
+
+
+@app.command("datapath")
+def show_datapath(
+    datapath: DatapathArgument = None,
+    columns: ColumnsOption = 784,
+    link: LinkOption = "affine",
+    toml: Annotated[bool, typer.Option("--toml", help="Print the datapath as TOML, every field written out.")] = False,
+) -> None:
+    """Print a datapath: proven ranges of every node, what may overflow, estimated cost."""
+    from reports.tables import cost_table, ranges_table
+    from sim.cost import estimate
+    from sim.ranges import analyse
+
+    path = _datapath(datapath)
+    if toml:
+        sys.stdout.write(path.to_toml())
+        return
+    analysis = analyse(path, columns, _link(link))
+    out.print(ranges_table(analysis))
+    out.print(f"an accumulator of {analysis.safe_accumulator} bits cannot overflow (this one has {path.accumulator.width})\n")
+    out.print(cost_table(estimate(path, columns, _link(link))))
+    analysis.require_representable()
+
+
+@app.command()
+def check(
+    datapath: DatapathArgument = None,
+    columns: ColumnsOption = 784,
+    link: LinkOption = "affine",
+    skip: Annotated[Optional[list[str]], typer.Option(help="Name of a check that may fail; repeatable.")] = None,  # noqa: UP045
+    junit: Annotated[Optional[Path], typer.Option(help="Write the results as JUnit XML.")] = None,  # noqa: UP045
+) -> None:
+    """Check a datapath: unbiasedness and variance of every rounding, range proof, expectation of an engine step.
+
+    Exit code 0 if all checks hold, 1 if one does not, 2 for a bad input.
+    """
+    from reports.junit import write_junit
+    from reports.tables import checks_table
+    from sim.checks import check_datapath
+
+    path, skipped = _datapath(datapath), skip or []
+    checks = check_datapath(path, columns, _link(link))
+    names = [entry.name for entry in checks]
+    for name in skipped:
+        if name not in names:
+            raise InputError(f"skip: got {name!r}; allowed: {', '.join(names)}")
+    out.print(checks_table(f"checks of {path.name}, {columns} columns, link {link}", checks, skipped))
+    if junit is not None:
+        write_junit(junit, path.name, checks, skipped)
+        out.print(f"JUnit XML: {junit}", highlight=False)
+    failed = [entry.name for entry in checks if not entry.passed and entry.name not in skipped]
+    if failed:
+        out.print(f"[red]{len(failed)} failed:[/] {', '.join(failed)}")
+        raise typer.Exit(1)
+
+
+def _datapath(argument: str | None) -> TrainingDatapath:
+    """Return the datapath of a TOML file or a preset name; halp8 if there is none."""
+    from sim.datapath import TrainingDatapath, preset_names
+
+    if argument is None or argument in preset_names():
+        return TrainingDatapath.preset(argument or "halp8")
+    if not argument.endswith(".toml") and not Path(argument).exists():
+        presets = ", ".join(preset_names())
+        raise InputError(f"datapath: got {argument!r}; allowed: a TOML file, or one of {presets}")
+    return TrainingDatapath.from_toml(argument)
+
+
+def _link(name: str) -> Link:
+    from sim.datapath import Link
+    from sim.quantize import mode_of
+
+    return mode_of(Link, "link", name)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

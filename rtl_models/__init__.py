@@ -1,0 +1,1 @@
+"""The circuit: SystemVerilog units, and what simulates them."""
