@@ -75,7 +75,7 @@ __all__ = [
     "preset_names",
     "quantize",
     "requantize",
-    "testing",
+    "testing",  # noqa: F822  # __getattr__ loads it
     "train",
 ]
 

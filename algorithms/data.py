@@ -49,7 +49,7 @@ def load(name: str) -> tuple[LeastSquares, Settings]:
     Example:
         >>> problem, settings = load("diabetes")
         >>> problem.shape, settings.epochs
-        ((442, 10), 20)
+        ((442, 10), 40)
     """
     if name not in DATA_SETS:
         raise InputError(f"data: got {name!r}; allowed: {', '.join(DATA_SETS)}")
@@ -80,7 +80,7 @@ DATA_SETS = {
     "diabetes": DataSet(
         "442 patients, 10 measurements, disease progression; columns of unit variance, target centred",
         _diabetes,
-        Settings(step=5e-3, epoch_length=884, epochs=20, mu=0.5),
+        Settings(step=1e-2, epoch_length=884, epochs=40, mu=0.25),
     ),
 }
 """Data sets by name."""

@@ -92,9 +92,7 @@ def halp(
         epoch += 1
 
 
-def next_exponents(
-    exponents: NDArray[np.int64], z: NDArray[np.int64], path: TrainingDatapath
-) -> NDArray[np.int64]:
+def next_exponents(exponents: NDArray[np.int64], z: NDArray[np.int64], path: TrainingDatapath) -> NDArray[np.int64]:
     """Return the block exponents of the next epoch from the offset words that ended this one.
 
     One more where a block's largest |z| stands at the end of the format, one less where it is under 50/127 of that.

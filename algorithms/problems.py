@@ -93,7 +93,7 @@ class LeastSquares:
 def quantized(problem: LeastSquares, fmt: QFormat) -> tuple[LeastSquares, NDArray[np.integer], float]:
     """Return the problem on quantized samples, their raw words, and the data scale δ_x = max|X|/(2^(b−1) − 1).
 
-    Rounding is to nearest even, symmetric; targets are not quantized. Every low-precision algorithm solves this problem.
+    Rounding is to nearest even, symmetric; targets are not quantized. Low-precision algorithms solve this problem.
 
     Args:
         problem: the problem on real samples.

@@ -16,8 +16,6 @@ SATURATING_SHARE = 0.01
 """A run whose last epoch changed more than this share of increments or model words by overflow is saturating."""
 CONVERGED_RATIO = 1e-3
 """A run whose gradient norm fell below this part of its first one has converged."""
-DIVERGED_RATIO = 10.0
-"""A run whose gradient norm rose past this multiple of its first one has diverged."""
 
 
 class State(StrEnum):
@@ -34,7 +32,7 @@ class State(StrEnum):
     FROZEN = "frozen"
     """An epoch did not move the model at all."""
     DIVERGED = "diverged"
-    """The gradient is not finite, or its norm rose tenfold."""
+    """The gradient is not finite, or its norm ended above its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +98,12 @@ class Trace:
 
     @property
     def state(self) -> State:
-        """The name of the state the run ended in: the first of diverged, frozen, biased, converged, saturating, running.
+        """How the run ended: the first that holds of diverged, frozen, biased, converged, saturating, running.
 
         A run on a datapath that is marked biased is never called converged.
         """
         norms, loops = self.gradient_norms, self.epochs[:-1]
-        if not all(math.isfinite(norm) for norm in norms) or norms[-1] > DIVERGED_RATIO * norms[0]:
+        if not all(math.isfinite(norm) for norm in norms) or norms[-1] > norms[0]:
             return State.DIVERGED
         if norms[-1] > 0 and any(not record.moved for record in loops):
             return State.FROZEN

@@ -155,7 +155,7 @@ def _algorithm(name: str) -> Algorithm:
 
 def _record(start: EpochRecord, point: Point, result: EpochResult) -> EpochRecord:
     job: Any = point.job
-    before = np.asarray(job.z)
+    before = job.z
     low, high = result.extremes["z"]
     still = bool((result.z == before).all()) and low >= before.min() and high <= before.max()
     return EpochRecord(

@@ -75,11 +75,12 @@ def train(
     problem, settings = load(data)
     title = f"{algorithm} on {problem.name} {problem.shape}" + (f", datapath {path.name}" if path else ", float64")
     records: list[EpochRecord] = []
-    with Live(epochs_table(title, records), console=out, auto_refresh=False) as live:
+    with Live(epochs_table(title, records), console=out, auto_refresh=False, transient=True) as live:
 
         def show(record: EpochRecord) -> None:
             records.append(record)
-            live.update(epochs_table(title, records), refresh=True)
+            if out.is_terminal:
+                live.update(epochs_table(title, records), refresh=True)
 
         trace = run_training(
             problem,
@@ -93,6 +94,7 @@ def train(
             backend=backend,
             on_epoch=show,
         )
+    out.print(epochs_table(title, records))
     out.print(closing_line(trace))
     if json is not None:
         write_json(json, trace.to_dict())
@@ -110,13 +112,14 @@ def explore(
     figure: Annotated[Path, typer.Option(help="Picture of the exploration.")] = Path("explore.png"),
 ) -> None:
     """Train HALP over model widths of 4 to 16 bits: which width reaches what gradient norm, at what estimated cost."""
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
     from algorithms.data import load
     from algorithms.training import train as run_training
     from reports.files import write_json
     from reports.tables import styled
     from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Table
     from sim.cost import LABEL
 
     base = _datapath(datapath or "halp12")
@@ -127,18 +130,17 @@ def explore(
     columns = SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=notes, transient=True) as progress:
         task = progress.add_task("model widths", total=len(WIDTHS))
-        points = explore_widths(
-            problem, settings, base, seeds=seeds, on_width=lambda point: progress.advance(task)
-        )
+        points = explore_widths(problem, settings, base, seeds=seeds, on_width=lambda point: progress.advance(task))
     mus = ", ".join(f"{settings.mu * factor:g}" for factor in MU_FACTORS)
     title = (
         f"HALP on {problem.name}, {base.data.width}-bit data, {base.coefficient.width}-bit coefficient, "
-        f"{settings.epochs} epochs of {settings.epoch_length} steps, {seeds} seeds, best μ of {mus}\n"
+        f"{settings.epochs} epochs of {settings.epoch_length} steps\nmedian over {seeds} seeds at the best μ of {mus}; "
         f"gradient norm at the start {baseline.gradient_norms[0]:.4g}, "
         f"float64 SVRG at the end {baseline.gradient_norms[-1]:.3g}"
     )
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("model bits", "μ", "gradient norm: median", "lowest", "highest", f"gates ({LABEL})", "bits a step"):
+    table.caption, table.caption_justify = f"unit gates: {LABEL}", "left"
+    for name in ("model bits", "μ", "gradient norm", "lowest", "highest", "unit gates", "bits a step"):
         table.add_column(name, justify="right")
     table.add_column("state")
 
@@ -175,7 +177,9 @@ def show_datapath(
         return
     analysis = analyse(path, columns, _link(link))
     out.print(ranges_table(analysis))
-    out.print(f"an accumulator of {analysis.safe_accumulator} bits cannot overflow (this one has {path.accumulator.width})\n")
+    out.print(
+        f"an accumulator of {analysis.safe_accumulator} bits cannot overflow (this one has {path.accumulator.width})\n"
+    )
     out.print(cost_table(estimate(path, columns, _link(link))))
     analysis.require_representable()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from algorithms.trace import Trace
 from reports.files import writable
+from sim.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +44,6 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         InputError: for an unknown ending or a file that cannot be written.
     """
-    from sim.errors import InputError
-
     kinds = figure.canvas.get_supported_filetypes()
     if path.suffix.removeprefix(".").lower() not in kinds:
         raise InputError(f"figure: got {str(path)!r}; allowed: a file ending in {', '.join(sorted(kinds))}")
@@ -62,7 +61,7 @@ def draw_traces(traces: Iterable[Trace], path: Path) -> None:
     figure, (left, right) = new_figure(2)
     for trace in traces:
         label = trace.algorithm if trace.datapath is None else f"{trace.algorithm} {trace.datapath.name}"
-        style = {"color": "0.35", "linestyle": "--"} if trace.datapath is None else {"marker": "o"}
+        style: dict[str, Any] = {"color": "0.35", "linestyle": "--"} if trace.datapath is None else {"marker": "o"}
         epochs = [record.epoch for record in trace.epochs]
         label = f"{label}: {trace.state}"
         left.plot(epochs, positive(trace.gradient_norms), markersize=3.5, linewidth=1.4, label=label, **style)

@@ -46,16 +46,21 @@ def ranges_table(analysis: RangeAnalysis) -> Table:
     """Return a table of proven worst-case ranges."""
     title = f"proven ranges: {analysis.columns} columns, {analysis.datapath.lanes} lanes, link {analysis.link}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("node", "carries", "low", "high", "needs", "has", "past its range"):
+    for name in ("node", "carries", "low", "high", "needs", "has", "overflows"):
         table.add_column(name, justify="right" if name in ("low", "high", "needs", "has") else "left")
     for node in analysis.nodes:
         has = "–" if node.width is None else str(node.width)
+        fate = "" if node.width is None else "[green]never[/]"
         if node.may_overflow:
             fate = f"[yellow]{node.overflow}[/] ({node.field})"
-        else:
-            fate = "" if node.width is None else "[green]cannot overflow[/]"
-        table.add_row(node.name, node.meaning, str(node.exact.low), str(node.exact.high), str(node.needed), has, fate)
+        ends = (_short(end) for end in (node.exact.low, node.exact.high))
+        table.add_row(node.name, node.meaning, *ends, str(node.needed), has, fate)
     return table
+
+
+def _short(number: int) -> str:
+    """Return an integer as it is, or past nine digits in short."""
+    return str(number) if abs(number) < 10**9 else f"{number:.3g}"
 
 
 def cost_table(cost: Cost) -> Table:

@@ -72,13 +72,24 @@ class WidthPoint:
 
 
 def with_model_width(base: TrainingDatapath, width: int) -> TrainingDatapath:
-    """Return a datapath with another model width.
+    """Return a datapath with another model width, and increments and products that keep up with it.
+
+    In last bits of z, a wider model takes longer steps: an increment must span a quarter of the model's range, and the
+    product cut shrinks by a bit for every model bit past 8, so that the coefficient's range grows likewise.
 
     Args:
         base: the datapath to vary.
         width: bits of a model word.
     """
-    return replace(base, name=f"{base.data.width}/{base.coefficient.width}/{width}", model=replace(base.model, width=width))
+    increment = replace(base.increment, width=max(base.increment.width, base.increment.fraction + width - 2))
+    return replace(
+        base,
+        name=f"{base.data.width}/{base.coefficient.width}/{width}",
+        model=replace(base.model, width=width),
+        increment=increment,
+        product=replace(base.product, cut=max(base.product.cut - max(width - 8, 0), 0)),
+        accumulator=replace(base.accumulator, width=max(base.accumulator.width, base.data.width + width + 12)),
+    )
 
 
 def explore_widths(
@@ -105,7 +116,9 @@ def explore_widths(
         path = with_model_width(base, width)
         cost = estimate(path, problem.shape[1])
         candidates = [
-            WidthPoint(path, mu, _runs(problem, path, settings, mu, seeds), cost.total_gates, cost.row_bits + cost.local_bits)
+            WidthPoint(
+                path, mu, _runs(problem, path, settings, mu, seeds), cost.total_gates, cost.row_bits + cost.local_bits
+            )
             for mu in (settings.mu * factor for factor in MU_FACTORS)
         ]
         best = min(candidates, key=lambda point: point.median)
@@ -141,15 +154,16 @@ def draw_widths(points: Sequence[WidthPoint], baseline: Trace, path: Path) -> No
     for point, colour in zip(points, colours, strict=True):
         norms = np.array([[*t.gradient_norms, *[math.nan] * (len(epochs) - len(t.epochs))] for t in point.traces])
         norms[~np.isfinite(norms)] = np.nan
-        middle = np.nanmedian(norms, axis=0) if np.isfinite(norms).any(axis=0).all() else norms[0]
+        curve = np.nanmedian(norms, axis=0) if np.isfinite(norms).any(axis=0).all() else norms[0]
         width = point.datapath.model.width
-        curves.plot(epochs, positive(middle), color=colour, linewidth=1.3, label=f"{width} bits: {point.state}")
+        curves.plot(epochs, positive(curve), color=colour, linewidth=1.3, label=f"{width} bits: {point.state}")
         curves.fill_between(epochs, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.2, linewidth=0)
         finals = np.array(positive(point.finals))
+        middle, marker = np.median(finals), "o" if point.state is State.CONVERGED else "x"
+        spread = [[middle - finals.min()], [finals.max() - middle]]
         for ax, x in ((against_width, float(width)), (against_gates, float(point.gates))):
-            ax.errorbar(x, np.median(finals), yerr=[[np.median(finals) - finals.min()], [finals.max() - np.median(finals)]],
-                        fmt="o" if point.state is State.CONVERGED else "x", color=colour, capsize=2)  # fmt: skip
-            ax.annotate(f"{width}", (x, np.median(finals)), textcoords="offset points", xytext=(5, 4), fontsize=7)
+            ax.errorbar(x, middle, yerr=spread, fmt=marker, color=colour, capsize=2)
+            ax.annotate(f"{width}", (x, middle), textcoords="offset points", xytext=(5, 4), fontsize=7)
     curves.plot(epochs, positive(baseline.gradient_norms), "--", color="0.35", linewidth=1.3, label="float64 SVRG")
     for ax in (against_width, against_gates):
         ax.axhline(baseline.gradient_norms[-1], linestyle="--", color="0.35", linewidth=1)

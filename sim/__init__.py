@@ -1,0 +1,1 @@
+"""Bit-true arithmetic, datapaths and the training engine."""

@@ -108,7 +108,7 @@ def _model_rounding(path: TrainingDatapath) -> Iterator[Check]:
 def _allowed_bias(path: TrainingDatapath) -> Fraction:
     """Return the bias that the model rounding may have, in last bits: none, unless the datapath says biased_ok."""
     stage = path.model
-    if not path.biased_ok or stage.rounding is Rounding.STOCHASTIC and not path.is_biased:
+    if not path.biased_ok or (stage.rounding is Rounding.STOCHASTIC and not path.is_biased):
         return Fraction(0)
     if stage.rounding is Rounding.STOCHASTIC:
         return Fraction(1, 1 << (stage.random_bits + stage.centered))
@@ -176,7 +176,7 @@ def _engine_step(path: TrainingDatapath) -> Check:
     registers = Registers((1 << path.link.multiplier_bits) - 1, min(shift, INTERMEDIATE_BITS))
     beats = -(-columns // lanes)
     exponents = np.arange(beats) % (path.exponents.maximum + 1)
-    job = EpochJob(path, Link.AFFINE, RawRows(x[None, :]), [0], z, h, registers, exponents=exponents)
+    job = EpochJob(path, Link.AFFINE, RawRows(x[None, :]), np.zeros(1, np.int64), z, h, registers, exponents=exponents)
     result = run(job, trace=range(1))
     trace: Any = result.trace
     c, a = int(trace.coefficient[0]), trace.increment[0]
@@ -217,9 +217,7 @@ def _residues(cut: int, words: int) -> tuple[NDArray[np.int64], str]:
     return residues, f"{len(residues)} of {2 * period} fractions × all {words} words"
 
 
-def _round_all(
-    rounding: Rounding, values: NDArray[np.int64], cut: int, bits: int, centered: bool
-) -> NDArray[np.int64]:
+def _round_all(rounding: Rounding, values: NDArray[np.int64], cut: int, bits: int, centered: bool) -> NDArray[np.int64]:
     """Return every value rounded with every word, shape (values, words), through the requantizer's kernel."""
     width = max(int(np.abs(values).max()).bit_length() + 2, 2)
     words = np.arange(1 << bits)

@@ -103,7 +103,9 @@ def rows(kind: type[Section], path: str = "") -> Iterator[Row]:
 
 
 def _hints(kind: type[Section]) -> dict[str, Any]:
-    return {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name in kind.__struct_fields__}
+    return {
+        name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name in kind.__struct_fields__
+    }
 
 
 def _split(hint: Any) -> tuple[Any, msgspec.Meta | None]:

@@ -13,7 +13,7 @@ from sim.errors import InputError
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import Requantizer
-from sim.random_bits import LANE_BITS, WORD_BITS, LinearGenerator, Lfsr, Role, Xorshift32, generator_seed
+from sim.random_bits import LANE_BITS, WORD_BITS, Lfsr, LinearGenerator, Role, Xorshift32, generator_seed
 
 _CIRCUIT_OVERFLOWS = [Overflow.SAT, Overflow.SAT_SYM, Overflow.WRAP]
 _DETERMINISTIC = [mode for mode in Rounding if not mode.is_stochastic]
@@ -91,7 +91,9 @@ class Increment(Section, frozen=True):
 
     width: Annotated[int, field("bits of an increment, b_u", 2, 48, rtl="IncrementWidth")] = 16
     fraction: Annotated[int, field("bits of an increment below z's last bit, sh", 0, 47, rtl="IncrementFraction")] = 10
-    overflow: Annotated[Overflow, field("overflow of an increment", **_OVERFLOW, rtl="IncrementOverflow")] = Overflow.SAT
+    overflow: Annotated[Overflow, field("overflow of an increment", **_OVERFLOW, rtl="IncrementOverflow")] = (
+        Overflow.SAT
+    )
 
 
 class Exponents(Section, frozen=True):
@@ -160,7 +162,7 @@ class TrainingDatapath(Section, frozen=True):
     exponents: Exponents = Exponents()
     link: Links = Links()
     generator: RandomGenerator = RandomGenerator()
-    biased_ok: Annotated[bool, field("accept fewer random bits than the model rounding cuts; marks runs biased")] = False
+    biased_ok: Annotated[bool, field("accept a biased model rounding (too few random bits, say)")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -259,7 +261,7 @@ class TrainingDatapath(Section, frozen=True):
 
     @property
     def model_requantizer(self) -> Requantizer:
-        """The requantizer block that rounds an increment (at exponent 0) to z's last bit; unbounded until z is added."""
+        """The requantizer block that rounds an increment (at exponent 0) to z's last bit, before z is added."""
         width = max(self.increment.width - self.increment.fraction, 1) + 1
         bits, centered = self.model.random_bits, self.model.centered
         return Requantizer(QFormat(width, 0), self.model.rounding, Overflow.SAT, bits, centered)

@@ -73,8 +73,10 @@ def scale_register(value: float, bits: int, name: str = "scale") -> tuple[int, i
     largest = math.ldexp(1.0, bits) - 1
     smallest = math.ldexp(1.0, -INTERMEDIATE_BITS)
     if not smallest <= value <= largest:
-        raise InputError(f"{name}: got {value}; allowed: {smallest} to {largest}, which a register of {bits} bits holds")
-    mantissa, exponent = math.frexp(value)  # value = mantissa·2^exponent, 0.5 ≤ mantissa < 1
+        raise InputError(
+            f"{name}: got {value}; allowed: {smallest} to {largest}, which a register of {bits} bits holds"
+        )
+    exponent = math.frexp(value)[1]  # 2^(exponent − 1) ≤ value < 2^exponent
     shift = min(bits - exponent, INTERMEDIATE_BITS)
     multiplier = round(math.ldexp(value, shift))
     if multiplier == 1 << bits:

@@ -191,7 +191,12 @@ def quantize(
     out = np.empty(flat.size, f"i{fmt.dtype.itemsize}")
     row = casts.overflow_row(fmt.width, fmt.signed, overflow)
     first = 0
-    if rounding is Rounding.TIES_EVEN and overflow in (Overflow.SAT, Overflow.SAT_SYM) and not scale and fmt.width <= 53:
+    if (
+        rounding is Rounding.TIES_EVEN
+        and overflow in (Overflow.SAT, Overflow.SAT_SYM)
+        and not scale
+        and fmt.width <= 53
+    ):
         overflows, bad = casts.quantize_nearest(flat, 2.0**fmt.frac, float(row.low), float(row.high), out)
     else:
         guard = bits if rounding.is_stochastic else 1
@@ -232,7 +237,7 @@ def dequantize(raw: ArrayLike, fmt: QFormat, scale: float | None = None) -> NDAr
 def mode_of(kind: type[Mode], field: str, value: object) -> Mode:
     """Return the member of `kind` that `value` is or names."""
     try:
-        return kind(value)
+        return kind(value)  # type: ignore[arg-type]  # any object may come in; the call is the test
     except ValueError:
         raise InputError(f"{field}: got {value!r}; allowed: {', '.join(kind)}") from None
 
@@ -274,7 +279,9 @@ def _words(rounding: Rounding, bits: int, random: object, count: int) -> NDArray
     """Return the random words of `count` values, one each, or a single zero where the mode uses none."""
     if not rounding.is_stochastic:
         if random is not None:
-            raise InputError(f"random: got {type(random).__name__}; allowed: None, since {rounding} uses no random bits")
+            raise InputError(
+                f"random: got {type(random).__name__}; allowed: None, since {rounding} uses no random bits"
+            )
         return _NO_WORDS
     if isinstance(random, LinearGenerator):
         return random.words(count) & ((1 << bits) - 1)

@@ -82,16 +82,13 @@ class LinearGenerator:
 
     def __init__(self, width: int, seed: int, position: int = 0) -> None:
         self.width = width
+        self.columns = tuple(self.step(1 << bit) for bit in range(width))
         self.state = whole_number("seed of a generator", seed, 1, (1 << width) - 1)
         self.position = 0
         self.jump(position)
 
     def step(self, state: int) -> int:
         """Return the state one word later: the definition, in integers."""
-        raise NotImplementedError
-
-    def key(self) -> tuple[int, ...]:
-        """Return what identifies the linear map, for caching its powers."""
         raise NotImplementedError
 
     def next(self) -> int:
@@ -134,17 +131,13 @@ class LinearGenerator:
         power = 0
         while count:
             if count & 1:
-                self.state = _apply(_power_of_two(type(self), self.key(), power), self.state)
+                self.state = _apply(_power_of_two(self.columns, power), self.state)
             count >>= 1
             power += 1
 
     def tables(self) -> NDArray[np.uint64]:
-        """Return the one-word map as tables, shape (bytes, 256): the next state is the XOR over the bytes of the state."""
-        return _tables(type(self), self.key())
-
-    @classmethod
-    def _of_key(cls, key: tuple[int, ...]) -> LinearGenerator:
-        raise NotImplementedError
+        """Return the one-word map as tables, shape (bytes, 256): the next state is the XOR over the state's bytes."""
+        return _tables(self.columns)
 
 
 class Xorshift32(LinearGenerator):
@@ -170,14 +163,6 @@ class Xorshift32(LinearGenerator):
         state ^= (state << 13) & 0xFFFFFFFF
         state ^= state >> 17
         return state ^ ((state << 5) & 0xFFFFFFFF)
-
-    def key(self) -> tuple[int, ...]:
-        """Return the identity of the map: there is only one."""
-        return ()
-
-    @classmethod
-    def _of_key(cls, key: tuple[int, ...]) -> LinearGenerator:
-        return cls(1)
 
 
 class Lfsr(LinearGenerator):
@@ -211,15 +196,6 @@ class Lfsr(LinearGenerator):
         for _ in range(self.leap):
             state = (state >> 1) ^ (self.mask if state & 1 else 0)
         return state
-
-    def key(self) -> tuple[int, ...]:
-        """Return the identity of the map: width, leap and taps."""
-        return (self.width, self.leap, *self.taps)
-
-    @classmethod
-    def _of_key(cls, key: tuple[int, ...]) -> LinearGenerator:
-        width, leap, *taps = key
-        return cls(1, width, tuple(taps), leap)
 
 
 class RandomSource(Protocol):
@@ -301,18 +277,16 @@ def _apply(columns: tuple[int, ...], state: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _power_of_two(kind: type[LinearGenerator], key: tuple[int, ...], power: int) -> tuple[int, ...]:
-    """Return the columns of the one-word map applied 2^power times."""
+def _power_of_two(columns: tuple[int, ...], power: int) -> tuple[int, ...]:
+    """Return the columns of a linear map applied 2^power times."""
     if power == 0:
-        generator = kind._of_key(key)
-        return tuple(generator.step(1 << bit) for bit in range(generator.width))
-    half = _power_of_two(kind, key, power - 1)
+        return columns
+    half = _power_of_two(columns, power - 1)
     return tuple(_apply(half, column) for column in half)
 
 
 @lru_cache(maxsize=64)
-def _tables(kind: type[LinearGenerator], key: tuple[int, ...]) -> NDArray[np.uint64]:
-    columns = _power_of_two(kind, key, 0)
+def _tables(columns: tuple[int, ...]) -> NDArray[np.uint64]:
     tables = np.zeros((-(-len(columns) // 8), 256), np.uint64)
     for byte in range(tables.shape[0]):
         for value in range(256):

@@ -141,10 +141,10 @@ def analyse(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE) 
     multiplier = Interval.of_width(links.multiplier_bits, signed=False)
     nodes = [
         Node("x", "data word", x, d.data.width, None, "data.width"),
-        Node("s", "sum of one beat's products", beat),
+        Node("s", "beat sum", beat),
         Node("t", "accumulator", total, d.accumulator.width, d.accumulator.overflow, "accumulator.width"),
-        Node("t + s", "accumulator before overflow", t + beat),
-        Node("v", "accumulator plus offset", v),
+        Node("t + s", "before overflow", t + beat),
+        Node("v", "plus offset β", v),
     ]
     if link is Link.AFFINE:
         product = v * multiplier
@@ -166,14 +166,14 @@ def analyse(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE) 
         increment = h
     i = increment.shifted(-d.increment.fraction)
     nodes += [
-        Node("k", "link product, before its shift", product),
-        Node("c", "coefficient (at shift 0; the registers decide)", product, d.coefficient.width,
+        Node("k", "link product", product),
+        Node("c", "coefficient (S = 0)", product, d.coefficient.width,
              d.coefficient.overflow, "coefficient.width"),
         Node("c·x", "update product", exact_p),
-        Node("p", "update product, rounded", p),
-        Node("h", "full gradient times the step size", h, d.increment.width, None, "increment.width"),
+        Node("p", "product, rounded", p),
+        Node("h", "gradient × step", h, d.increment.width, None, "increment.width"),
         Node("a", "increment", a, d.increment.width, d.increment.overflow, "increment.width"),
-        Node("i", "increment rounded to z's last bit", i),
+        Node("i", "rounded increment", i),
         Node("z", "model word", z + i, d.model.width, d.model.overflow, "model.width"),
     ]  # fmt: skip
     return RangeAnalysis(datapath, columns, link, tuple(nodes))

@@ -98,8 +98,8 @@ def assert_unbiased(
         >>> assert_unbiased(floor, source=QFormat(8, 4), target=QFormat(8, 0), random_bits=4)
         Traceback (most recent call last):
         ...
-        AssertionError: biased at 1 = 0x01 = 0b0000_0001 = 0.0625 (sfix8_En4): the mean over all 16 words is 0.0, which is
-        -0.0625 last bits of sfix8 off
+        AssertionError: biased at 1 = 0x01 = 0b0000_0001 = 0.0625 (sfix8_En4): the mean over all 16 words is 0.0,
+        which is -0.0625 last bits of sfix8 off
     """
     random_bits = whole_number("random_bits", random_bits, 1, 16)
     words = np.arange(1 << random_bits)
@@ -173,7 +173,13 @@ def assert_equal_to_reference(
 
 
 def assert_dot_equal_to_reference(
-    dot: Callable[[Integers, Integers], Any], accumulator: Accumulator, *, a: QFormat, b: QFormat, length: int, seed: int
+    dot: Callable[[Integers, Integers], Any],
+    accumulator: Accumulator,
+    *,
+    a: QFormat,
+    b: QFormat,
+    length: int,
+    seed: int,
 ) -> int:
     """Assert that a dot product gives the bits of the reference accumulator, on vectors chosen to overflow.
 
@@ -194,8 +200,9 @@ def assert_dot_equal_to_reference(
     Example:
         >>> from sim.accumulate import dot
         >>> unit = Accumulator(12, Overflow.SAT, lanes=4)
-        >>> assert_dot_equal_to_reference(lambda x, y: dot(x, y, unit), unit, a=QFormat(6, 0), b=QFormat(6, 0),
-        ...                               length=10, seed=0)
+        >>> assert_dot_equal_to_reference(
+        ...     lambda x, y: dot(x, y, unit), unit, a=QFormat(6, 0), b=QFormat(6, 0), length=10, seed=0
+        ... )
         80
     """
     if accumulator.product is not None:

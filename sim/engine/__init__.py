@@ -56,8 +56,15 @@ def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None) -
         >>> import numpy as np
         >>> from sim.datapath import Link, TrainingDatapath
         >>> from sim.rows import RawRows
-        >>> job = EpochJob(TrainingDatapath.preset("halp8"), Link.AFFINE, RawRows(np.eye(3, dtype=np.int8)),
-        ...                indices=[0, 1], z=[0, 0, 0], h=[64, -64, 0], registers=Registers(1 << 15, 15))
+        >>> job = EpochJob(
+        ...     TrainingDatapath.preset("halp8"),
+        ...     Link.AFFINE,
+        ...     RawRows(np.eye(3, dtype=np.int8)),
+        ...     indices=[0, 1],
+        ...     z=[0, 0, 0],
+        ...     h=[64, -64, 0],
+        ...     registers=Registers(1 << 15, 15),
+        ... )
         >>> run(job).z.tolist(), run(job, "reference").z.tolist()
         ([-2, 2, 0], [-2, 2, 0])
     """

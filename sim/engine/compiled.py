@@ -24,9 +24,9 @@ def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
         traced: steps to record stage by stage.
     """
     path, registers = job.datapath, job.registers
-    exponents = np.asarray(job.exponents, np.int64)
+    exponents = job.exponents
     exact_dot = not exponents.any() and not analyse(path, job.columns, job.link)["t"].may_overflow
-    z, counts, seen = np.array(job.z, np.int64), np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
+    z, counts, seen = job.z.copy(), np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
     trace = StageTrace.empty(job, traced if traced is not None else range(0))
     link = kernels.LinkNumbers(
         _KINDS[job.link],
@@ -38,17 +38,17 @@ def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
         overflow_row(path.coefficient.width, True, path.coefficient.overflow),
         1 << (path.link.index_bits - 1),
     )
-    table = np.zeros((1, 1), np.int64) if job.link is Link.AFFINE else np.atleast_2d(np.asarray(job.table, np.int64))
+    table = np.atleast_2d(job.table)
     kernels.run_epoch(
         *job.rows.arrays(path.data_format),
-        np.asarray(job.indices, np.int64),
+        job.indices,
         z,
-        np.asarray(job.h, np.int64),
+        job.h,
         exponents,
         path.lanes,
         exact_dot,
         link,
-        kernels.Records(*(np.asarray(a, np.int64) for a in (job.offsets, job.grid, job.targets)), table),
+        kernels.Records(job.offsets, job.grid, job.targets, table),
         _casts(job, exponents),
         _streams(job),
         counts,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sim.configuration import from_table
 from sim.conformance import ARITHMETIC_VERSION
@@ -42,9 +42,23 @@ class Registers:
     index_shift: int = 0
 
 
+RECORDS = {
+    Link.AFFINE: ("offsets",),
+    Link.CENTRED_TABLE: ("offsets", "grid", "table"),
+    Link.ABSOLUTE_TABLE: ("offsets", "targets", "table"),
+}
+"""The words that a link takes besides the dot product: those of each sample, and its table."""
+
+Words = NDArray[np.int64]
+
+
+def _unset() -> Words:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class EpochJob:
-    """Everything one inner loop needs, as plain arrays.
+    """Everything one inner loop needs, as plain arrays (anything that numpy turns into integers is taken).
 
     Args:
         datapath: widths, modes, lanes, random sources.
@@ -54,11 +68,12 @@ class EpochJob:
         z: model or offset words at the start, shape (d,).
         h: full gradient times the step size, in increments' last bits, shape (d,).
         registers: the link's scale registers.
-        table: slopes R, shape (2^grid_bits, 2^index_bits), or values, shape (2^index_bits,); None for the affine link.
-        exponents: block exponents, one a beat, shape (B,); None for zeros.
-        offsets: β of each sample, shape (N,); None for zeros.
-        grid: q of each sample (centred table), shape (N,); None for zeros.
-        targets: G of each sample (absolute table), shape (N,); None for zeros.
+        table: slopes R, shape (2^grid_bits, 2^index_bits), of the centred table; values, shape (2^index_bits,), of the
+            absolute one; none for the affine link.
+        exponents: block exponents, one a beat, shape (B,); zeros if left out.
+        offsets: β of each sample, shape (N,); zeros if left out.
+        grid: q of each sample, for the centred table only, shape (N,); zeros if left out.
+        targets: G of each sample, for the absolute table only, shape (N,); zeros if left out.
         seed: the run's seed.
         first_step: steps the run made before this loop (epoch·T): the position of its random streams.
 
@@ -66,8 +81,15 @@ class EpochJob:
         InputError: naming the first field that does not fit the datapath.
 
     Example:
-        >>> job = EpochJob(TrainingDatapath.preset("halp8"), Link.AFFINE, RawRows(np.eye(3, dtype=np.int8)),
-        ...                indices=[0, 1], z=[0, 0, 0], h=[64, -64, 0], registers=Registers(1 << 15, 15))
+        >>> job = EpochJob(
+        ...     TrainingDatapath.preset("halp8"),
+        ...     Link.AFFINE,
+        ...     RawRows(np.eye(3, dtype=np.int8)),
+        ...     indices=[0, 1],
+        ...     z=[0, 0, 0],
+        ...     h=[64, -64, 0],
+        ...     registers=Registers(1 << 15, 15),
+        ... )
         >>> job.columns, job.beats, job.steps
         (3, 1, 2)
     """
@@ -75,66 +97,67 @@ class EpochJob:
     datapath: TrainingDatapath
     link: Link
     rows: RawRows
-    indices: ArrayLike
-    z: ArrayLike
-    h: ArrayLike
+    indices: Words
+    z: Words
+    h: Words
     registers: Registers
-    table: ArrayLike | None = None
-    exponents: ArrayLike | None = None
-    offsets: ArrayLike | None = None
-    grid: ArrayLike | None = None
-    targets: ArrayLike | None = None
+    table: Words = field(default_factory=_unset)
+    exponents: Words = field(default_factory=_unset)
+    offsets: Words = field(default_factory=_unset)
+    grid: Words = field(default_factory=_unset)
+    targets: Words = field(default_factory=_unset)
     seed: int = 0
     first_step: int = 0
 
     def __post_init__(self) -> None:
-        path, links, (count, columns) = self.datapath, self.datapath.link, self.rows.shape
+        path, (count, columns) = self.datapath, self.rows.shape
         object.__setattr__(self, "link", mode_of(Link, "link", self.link))
         analyse(path, columns, self.link).require_representable()
-        for name, array in zip(("rows.dot", "rows.update"), (self.rows.dot, self.rows.update), strict=True):
-            if array is not None:
-                _inside(name, array, Interval.of_width(path.data.width))
+        for name, words in (("rows.dot", self.rows.dot), ("rows.update", self.rows.update)):
+            if words is not None:
+                _inside(name, words, Interval.of_width(path.data.width))
         whole_number("seed", self.seed, 0, LARGEST_SEED)
         whole_number("first_step", self.first_step, 0, 1 << 48)
-        table_signed = self.link is Link.ABSOLUTE_TABLE
-        table_bits = links.table_bits if table_signed else links.slope_bits
-        entries = (1 << links.index_bits,) if table_signed else (1 << links.grid_bits, 1 << links.index_bits)
-        if (self.table is None) != (self.link is Link.AFFINE):
-            allowed = "None" if self.link is Link.AFFINE else f"an array of shape {entries}"
-            raise InputError(f"table: got {type(self.table).__name__}; allowed: {allowed} with link {self.link}")
-        unsigned = Interval(0, (1 << links.grid_bits) - 1)
-        arrays = {
-            "indices": (None, Interval(0, count - 1)),
-            "z": ((columns,), Interval.of_width(path.model.width, True, path.model.overflow)),
-            "h": ((columns,), Interval.of_width(path.increment.width)),
-            "exponents": ((self.beats,), Interval(0, path.exponents.maximum)),
-            "offsets": ((count,), Interval.of_width(path.accumulator.width)),
-            "grid": ((count,), unsigned),
-            "targets": ((count,), Interval.of_width(links.table_bits)),
-            "table": (entries, Interval.of_width(table_bits, table_signed)),
-        }
-        used = {
-            Link.AFFINE: {"offsets"},
-            Link.CENTRED_TABLE: {"offsets", "grid", "table"},
-            Link.ABSOLUTE_TABLE: {"offsets", "targets", "table"},
-        }[self.link]
-        for name, (shape, allowed_values) in arrays.items():
-            given = getattr(self, name)
-            if given is None or name == "indices" and np.size(given) == 0:
-                empty = (0,) if name == "indices" else shape
-                object.__setattr__(self, name, np.zeros(empty or (1,), np.int64))
-                continue
-            if name in ("grid", "targets") and name not in used:
-                raise InputError(f"{name}: got an array; allowed: None with link {self.link}")
-            array = integer_array(name, given, len(shape) if shape else 1)
-            if shape is not None and array.shape != shape:
-                raise InputError(f"{name}: got shape {array.shape}; allowed: {shape}")
-            _inside(name, array, allowed_values)
-            object.__setattr__(self, name, array)
-        for name, bits in (("multiplier", links.multiplier_bits), ("index_multiplier", links.multiplier_bits)):
+        for name, bits in (("multiplier", path.link.multiplier_bits), ("index_multiplier", path.link.multiplier_bits)):
             whole_number(f"registers.{name}", getattr(self.registers, name), 0, (1 << bits) - 1)
         for name in ("shift", "index_shift"):
             whole_number(f"registers.{name}", getattr(self.registers, name), 0, INTERMEDIATE_BITS)
+
+        allowed_z = Interval.of_width(path.model.width, True, path.model.overflow)
+        self._set("indices", np.shape(self.indices) or (1,), Interval(0, count - 1))
+        self._set("z", (columns,), allowed_z)
+        self._set("h", (columns,), Interval.of_width(path.increment.width))
+        self._set("exponents", (self.beats,), Interval(0, path.exponents.maximum), optional=True)
+        self._set("offsets", (count,), Interval.of_width(path.accumulator.width), optional=True)
+        grid = Interval(0, (1 << path.link.grid_bits) - 1)
+        self._set("grid", (count,), grid, optional=True, used="grid" in RECORDS[self.link])
+        targets = Interval.of_width(path.link.table_bits)
+        self._set("targets", (count,), targets, optional=True, used="targets" in RECORDS[self.link])
+        entries: tuple[int, ...] = (1 << path.link.index_bits,)
+        values = Interval.of_width(path.link.table_bits)
+        if self.link is Link.CENTRED_TABLE:
+            entries = (1 << path.link.grid_bits, *entries)
+            values = Interval.of_width(path.link.slope_bits, signed=False)
+        self._set("table", entries, values, used=self.link is not Link.AFFINE)
+
+    def _set(
+        self, name: str, shape: tuple[int, ...], allowed: Interval, *, optional: bool = False, used: bool = True
+    ) -> None:
+        """Check an array and keep it as int64; what is unset becomes zeros, or stays empty where it is not used."""
+        given = getattr(self, name)
+        unset = given is None or np.size(given) == 0
+        if unset and (optional or not used or name == "indices"):
+            object.__setattr__(self, name, np.zeros(shape, np.int64) if optional else _unset())
+            return
+        if not used:
+            raise InputError(f"{name}: got an array; allowed: none with link {self.link}")
+        if unset:
+            raise InputError(f"{name}: got none; allowed: an array of shape {shape}")
+        array = integer_array(name, given, len(shape))
+        if array.shape != shape:
+            raise InputError(f"{name}: got shape {array.shape}; allowed: {shape}")
+        _inside(name, array, allowed)
+        object.__setattr__(self, name, array)
 
     @property
     def columns(self) -> int:
@@ -149,24 +172,28 @@ class EpochJob:
     @property
     def steps(self) -> int:
         """Steps of the loop, T."""
-        return len(np.asarray(self.indices))
+        return len(self.indices)
 
     def save(self, path: str | Path) -> None:
-        """Write the job to an npz file that `load` reads back."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
-        rows = {f"rows_{name}": a for name, a in (("dot", self.rows.dot), ("update", self.rows.update)) if a is not None}
-        registers = np.array([getattr(self.registers, name) for name in Registers.__slots__])
+        """Write the job to an npz file that `load` reads back.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        content: dict[str, Any] = {
+            "arithmetic_version": ARITHMETIC_VERSION,
+            "datapath": self.datapath.to_toml(),
+            "link": str(self.link),
+            "registers": [getattr(self.registers, name) for name in Registers.__slots__],
+            "seed": self.seed,
+            "first_step": self.first_step,
+            "rows_dot": self.rows.dot,
+            **({} if self.rows.update is None else {"rows_update": self.rows.update}),
+            **{name: getattr(self, name) for name in (*_ALWAYS, *RECORDS[self.link])},
+        }
         with Path(path).open("wb") as file:
             np.savez_compressed(
-                file,
-                arithmetic_version=np.array(ARITHMETIC_VERSION),
-                datapath=np.array(self.datapath.to_toml()),
-                link=np.array(str(self.link)),
-                registers=registers,
-                seed=np.array(self.seed),
-                first_step=np.array(self.first_step),
-                **arrays,
-                **rows,
+                file, allow_pickle=False, **{name: np.asarray(value) for name, value in content.items()}
             )
 
     @classmethod
@@ -182,29 +209,26 @@ class EpochJob:
             version = int(data["arithmetic_version"])
             if version != ARITHMETIC_VERSION:
                 raise InputError(f"{path}: got arithmetic version {version}; allowed: {ARITHMETIC_VERSION}")
+            link = Link(str(data["link"]))
+            arrays: dict[str, Any] = {name: data[name] for name in (*_ALWAYS, *RECORDS[link])}
             return cls(
                 datapath=from_table(TrainingDatapath, tomllib.loads(str(data["datapath"])), str(path)),
-                link=Link(str(data["link"])),
+                link=link,
                 rows=RawRows(data["rows_dot"], data.get("rows_update")),
                 registers=Registers(*(int(n) for n in data["registers"])),
                 seed=int(data["seed"]),
                 first_step=int(data["first_step"]),
-                **{name: _used(data, name) for name in _ARRAYS},
+                **arrays,
             )
         except InputError:
             raise
-        except Exception as error:  # a torn zip file raises many types
+        except OSError as error:
+            raise InputError(f"{path}: got {error.strerror or error}; allowed: a saved EpochJob") from None
+        except Exception as error:  # a torn or foreign zip file raises many types
             raise InputError(f"{path}: got {type(error).__name__} ({error}); allowed: a saved EpochJob") from None
 
 
-_ARRAYS = ("indices", "z", "h", "table", "exponents", "offsets", "grid", "targets")
-
-
-def _used(data: dict[str, NDArray[Any]], name: str) -> NDArray[Any] | None:
-    link = Link(str(data["link"]))
-    foreign = {"grid": link is not Link.CENTRED_TABLE, "targets": link is not Link.ABSOLUTE_TABLE}
-    foreign["table"] = link is Link.AFFINE
-    return None if foreign.get(name) else data[name]
+_ALWAYS = ("indices", "z", "h", "exponents")
 
 
 def _inside(name: str, array: NDArray[np.integer], allowed: Interval) -> None:
@@ -259,7 +283,7 @@ class EpochResult:
     Attributes:
         z: model or offset words at the end, shape (d,).
         counts: overflows by stage, keys as `COUNTED`; accumulator counts beats, increment and model count words.
-        extremes: smallest and largest value by node, keys as `OBSERVED`; (0, 0) where a loop had no step.
+        extremes: smallest and largest value by node, keys as `OBSERVED` (t at the end of a row); (0, 0) without steps.
         cycles: clock cycles of the circuit when no input stalls.
         trace: the stage trace, if it was asked for.
     """

@@ -124,10 +124,10 @@ def run_epoch(
     first: Any,
     trace: Any,
 ) -> None:
-    """Run all steps: z, `counts` (5) and `seen` (12, low and high of t u c p a z) are updated in place.
+    """Run all steps; z, `counts` (5) and `seen` (12: low and high of t u c p a z) change in place.
 
-    `exact_dot` tells that no beat can overflow and no exponent is set. `trace` is a tuple of the arrays of `StageTrace`, for
-    the steps from `first` on.
+    `exact_dot` tells that no beat can overflow and no exponent is set. `trace` has the arrays of `StageTrace`, for the
+    steps from `first` on.
     """
     columns = z.shape[0]
     fields = np.zeros(columns, np.int64)
@@ -144,16 +144,15 @@ def run_epoch(
         t = np.int64(0)
         if exact_dot and not traced:
             t = _dot(xa, z, 0, columns)
-            seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
         else:
             for beat in range(exponents.shape[0]):
                 s = _dot(xa, z, beat * lanes, min((beat + 1) * lanes, columns))
                 exact = t + (s << exponents[beat])
                 t = apply_overflow(exact, casts.accumulator)
                 counts[0] += t != exact
-                seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
                 if traced:
                     totals[at, beat] = t
+        seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
 
         v = t + records.offsets[i]
         u, k = np.int64(0), v * link.multiplier
