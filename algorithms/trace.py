@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import TrainingDatapath
 
 SATURATING_SHARE = 0.01
@@ -121,6 +122,7 @@ class Trace:
 
         path = None if self.datapath is None else to_builtins(self.datapath)
         return {
+            "arithmetic_version": ARITHMETIC_VERSION,
             "algorithm": self.algorithm,
             "data": self.data,
             "parameters": self.parameters,

@@ -81,7 +81,7 @@ def checks_table(title: str, checks: Sequence[Check], skipped: Sequence[str]) ->
     """Return a table of checks; skipped ones are shown as such."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in ("check", "result", "found", "required", "enumerated"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name in ("check", "result"))
     for check in checks:
         result = "skipped" if check.name in skipped else "[green]passed[/]" if check.passed else "[red]FAILED[/]"
         table.add_row(check.name, result, check.found, check.required, check.coverage)
