@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.formats import QFormat
-from sim.host import norm, row_products, weighted_sum
+from sim.host import row_products, sum_of_squares, weighted_sum
 from sim.modes import Overflow, Rounding
 from sim.quantize import dequantize, quantize, real_array
 
@@ -65,8 +65,7 @@ class LeastSquares:
 
     def loss(self, w: Floats) -> float:
         """Return f(w)."""
-        residuals = self.residuals(w)
-        return float(residuals @ residuals) / (2 * len(residuals)) + 0.5 * self.ridge * float(w @ w)
+        return sum_of_squares(self.residuals(w)) / (2 * len(self.targets)) + 0.5 * self.ridge * sum_of_squares(w)
 
     def gradient(self, w: Floats) -> Floats:
         """Return the exact full gradient at w, ridge included, shape (d,)."""
@@ -81,7 +80,7 @@ class LeastSquares:
     @property
     def smoothness(self) -> float:
         """L: the largest smoothness of a sample's loss, max ‖x_i‖² + λ."""
-        return max(norm(row) ** 2 for row in self.features) + self.ridge
+        return float(np.square(self.features).sum(axis=1).max()) + self.ridge
 
     @property
     def strong_convexity(self) -> float:

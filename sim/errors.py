@@ -50,8 +50,8 @@ def whole_number(field: str, value: object, low: int, high: int) -> int:
     return number
 
 
-def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) -> NDArray[np.int64]:
-    """Return raw values as a C-contiguous int64 array.
+def integers(field: str, values: ArrayLike, dimensions: int | None = None) -> NDArray[np.integer]:
+    """Return raw values as an array of their own integer dtype.
 
     Args:
         field: name used in the error.
@@ -62,10 +62,13 @@ def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) 
         InputError: for other dtypes, an empty array, the wrong number of dimensions, values past 62 bits.
 
     Example:
-        >>> integer_array("a", [1, -2])
-        array([ 1, -2])
+        >>> integers("a", np.array([1, -2], np.int8))
+        array([ 1, -2], dtype=int8)
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{field}: got rows of different lengths; allowed: a regular array of integers") from None
     if array.size == 0:
         raise InputError(f"{field}: got an empty array of shape {array.shape}; allowed: at least one value")
     if array.dtype.kind not in "iu":
@@ -74,4 +77,14 @@ def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) 
         raise InputError(f"{field}: got shape {array.shape}; allowed: an array of {dimensions} dimension(s)")
     if array.dtype.itemsize == 8 and (int(array.max()) >= 1 << 62 or int(array.min()) < -(1 << 62)):
         raise InputError(f"{field}: got a value past 62 bits; allowed: values of at most 62 bits")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return array
+
+
+def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) -> NDArray[np.int64]:
+    """Return raw values as a C-contiguous int64 array; arguments and errors as `integers`.
+
+    Example:
+        >>> integer_array("a", [1, -2])
+        array([ 1, -2])
+    """
+    return np.ascontiguousarray(integers(field, values, dimensions), dtype=np.int64)

@@ -39,15 +39,26 @@ def weighted_sum(rows: Floats, weights: Floats) -> Floats:
     return result
 
 
+def sum_of_squares(vector: Floats) -> float:
+    """Return ‖vector‖², exactly rounded; infinite where a square is not finite.
+
+    Example:
+        >>> sum_of_squares(np.array([3.0, 4.0]))
+        25.0
+    """
+    with np.errstate(over="ignore"):
+        squares = np.square(vector)
+    return math.fsum(squares) if np.isfinite(squares).all() else math.inf
+
+
 def norm(vector: Floats) -> float:
-    """Return the Euclidean norm from an exactly rounded sum of squares.
+    """Return ‖vector‖ from an exactly rounded sum of squares.
 
     Example:
         >>> norm(np.array([3.0, 4.0]))
         5.0
     """
-    squares = np.square(vector)
-    return math.sqrt(math.fsum(squares)) if np.isfinite(squares).all() else math.inf
+    return math.sqrt(sum_of_squares(vector))
 
 
 def scale_register(value: float, bits: int, name: str = "scale") -> tuple[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import InputError, integer_array
+from sim.errors import InputError, integers
 from sim.formats import QFormat
 
 
@@ -34,8 +34,7 @@ class RawRows:
         for name in ("dot", "update"):
             values = getattr(self, name)
             if values is not None:
-                narrow = np.asarray(values).dtype
-                object.__setattr__(self, name, integer_array(f"rows.{name}", values, 2).astype(narrow))
+                object.__setattr__(self, name, integers(f"rows.{name}", values, 2))
         if self.update is not None and self.update.shape != self.dot.shape:
             raise InputError(f"rows.update: got shape {self.update.shape}; allowed: {self.dot.shape}, that of rows.dot")
 
