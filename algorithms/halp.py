@@ -59,7 +59,7 @@ def halp(
         gradient = problem.gradient(w)
         scale = norm(gradient) / (parameters.mu * largest)
         gradient_scale = math.ldexp(scale, -fraction)
-        if not (np.isfinite(gradient).all() and gradient_scale > 0.0):
+        if not 0.0 < gradient_scale < math.inf:  # done, or diverged: the training loop tells which
             yield Point(problem, w, gradient)
             return
         seen = Statistics()

@@ -128,8 +128,10 @@ def train(
             on_epoch(record)
         if done:
             break
-        point = points.send(result)
-    points.close()
+        try:
+            point = points.send(result)
+        except StopIteration:  # the gradient is too small for any scale
+            break
     return trace
 
 

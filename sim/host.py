@@ -40,7 +40,7 @@ def weighted_sum(rows: Floats, weights: Floats) -> Floats:
 
 
 def sum_of_squares(vector: Floats) -> float:
-    """Return ‖vector‖², exactly rounded; infinite where a square is not finite.
+    """Return ‖vector‖², exactly rounded; infinite where it is past all float64 numbers or something is not finite.
 
     Example:
         >>> sum_of_squares(np.array([3.0, 4.0]))
@@ -48,7 +48,10 @@ def sum_of_squares(vector: Floats) -> float:
     """
     with np.errstate(over="ignore"):
         squares = np.square(vector)
-    return math.fsum(squares) if np.isfinite(squares).all() else math.inf
+    try:
+        return math.fsum(squares) if np.isfinite(squares).all() else math.inf
+    except OverflowError:
+        return math.inf
 
 
 def norm(vector: Floats) -> float:
