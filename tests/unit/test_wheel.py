@@ -51,7 +51,7 @@ def test_wheel_holds_the_packages_and_their_data(wheel):
     info = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info/"
     assert {name.split("/")[0] for name in names} == {*PACKAGES, "bittrue.py", info.rstrip("/")}
     assert info + "licenses/LICENSE" in names
-    for pattern in ("*/py.typed", "sim/presets/*.toml", "sim/conformance/*.json", "rtl_models/rtl/*.sv"):
+    for pattern in ("*/py.typed", "sim/presets/*.toml", "sim/vectors/*.json", "rtl_models/rtl/*.sv"):
         in_checkout = {str(path.relative_to(ROOT)) for path in ROOT.glob(pattern)}
         assert in_checkout <= names
     assert any(name.startswith("sim/presets/") for name in names)
