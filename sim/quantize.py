@@ -203,7 +203,8 @@ def quantize(
         sticky = rounding is not Rounding.STOCHASTIC
         rule = casts.rounding_row(rounding, guard + sticky, bits)
         period = 2.0**fmt.width if overflow is Overflow.WRAP else 0.0
-        overflows, first, bad = casts.quantize_array(flat, divisor, words, guard, sticky, rule, row, period, out)
+        exact = scale is None
+        overflows, first, bad = casts.quantize_array(flat, divisor, exact, words, guard, sticky, rule, row, period, out)
     if bad:
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"values{list(index)}: got {array[index]}; allowed: finite numbers")

@@ -134,12 +134,22 @@ def quantize_nearest(values: Any, factor: Any, low: Any, high: Any, out: Any) ->
 
 @kernel
 def quantize_array(
-    values: Any, divisor: Any, words: Any, guard: Any, sticky: Any, rounding: Any, overflow: Any, period: Any, out: Any
+    values: Any,
+    divisor: Any,
+    exact: Any,
+    words: Any,
+    guard: Any,
+    sticky: Any,
+    rounding: Any,
+    overflow: Any,
+    period: Any,
+    out: Any,
 ) -> Any:
     """Quantize values/divisor by any mode; return (overflows, first overflow, not finite).
 
-    The quotient is cut exactly to `guard` bits below the point, plus one sticky bit if `sticky`, and rounded as an
-    integer field. Quotients past 2^62 are clipped there, or reduced by `period` (2^width) where overflow wraps.
+    `exact` asks for the real quotient (the divisor is a power of two), not for the float64 one. It is cut exactly to
+    `guard` bits below the point, plus one sticky bit if `sticky`, and rounded as an integer field. Quotients past 2^62
+    are clipped there, or reduced by `period` (2^width) where overflow wraps.
     """
     stride = 1 if words.shape[0] > 1 else 0
     _, cut, base, parity, sign, right, scale = rounding
@@ -150,7 +160,7 @@ def quantize_array(
         bad += not finite
         v = values[i] / divisor if finite else 0.0
         negative = 1 if v < 0.0 else 0
-        if v == 0.0 and values[i] != 0.0:  # the quotient underflowed: any tiny number rounds alike
+        if exact and v == 0.0 and values[i] != 0.0:  # it underflowed: all tiny numbers round alike
             negative = 1 if values[i] < 0.0 else 0
             v = -1e-300 if negative else 1e-300
         far = abs(v) >= limit
