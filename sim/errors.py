@@ -87,4 +87,4 @@ def integer_array(field: str, values: ArrayLike, dimensions: int | None = None) 
         >>> integer_array("a", [1, -2])
         array([ 1, -2])
     """
-    return np.ascontiguousarray(integers(field, values, dimensions), dtype=np.int64)
+    return np.asarray(integers(field, values, dimensions), np.int64, order="C")

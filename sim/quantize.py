@@ -249,7 +249,7 @@ def real_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(values)
         if array.dtype.kind not in "fiu":
             raise TypeError
-        array = np.ascontiguousarray(array, np.float64)
+        array = np.asarray(array, np.float64, order="C")
     except (TypeError, ValueError):
         raise InputError(f"{field}: got {type(values).__name__}; allowed: real numbers in a regular array") from None
     if array.size == 0:
