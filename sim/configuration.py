@@ -26,8 +26,9 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of a configuration file: checks its fields whichever way it is made."""
 
     def __post_init__(self) -> None:
-        for name, kind in _hints(type(self)).items():
-            _check_leaf(f"{type(self).__name__}.{name}", getattr(self, name), kind)
+        for name, hint in _hints(type(self)).items():
+            value = _checked(f"{type(self).__name__}.{name}", getattr(self, name), hint)
+            msgspec.structs.force_setattr(self, name, value)
 
 
 S = TypeVar("S", bound=Section)
@@ -137,20 +138,22 @@ def _allowed(hint: Any) -> str:
     return "whole numbers" if get_origin(base) is tuple else "text"
 
 
-def _check_leaf(path: str, value: Any, hint: Any) -> None:
+def _checked(path: str, value: Any, hint: Any) -> Any:
+    """Return the value of a field in its own type: a mode for its name, a tuple for a list."""
     base, meta = _split(hint)
     extra = (meta.extra or {}) if meta else {}
-    try:
-        if isinstance(base, type) and issubclass(base, Section):
-            good = isinstance(value, base)
-        else:
+    if isinstance(base, type) and issubclass(base, Section):
+        if isinstance(value, base):
+            return value
+    else:
+        try:
             converted = msgspec.convert(msgspec.to_builtins(value), hint)
-            good = "allowed" not in extra or converted in extra["allowed"]
-    except (msgspec.ValidationError, TypeError):
-        good = False
-    if not good:
-        number = "a whole number from " if base is int and "allowed" not in extra else ""
-        raise InputError(f"{path}: got {value!r}; allowed: {number}{_allowed(hint)}")
+            if "allowed" not in extra or converted in extra["allowed"]:
+                return converted
+        except (msgspec.ValidationError, TypeError):
+            pass
+    number = "a whole number from " if base is int and "allowed" not in extra else ""
+    raise InputError(f"{path}: got {value!r}; allowed: {number}{_allowed(hint)}")
 
 
 def _check_table(kind: type[Section], table: Any, path: str) -> None:
@@ -165,4 +168,4 @@ def _check_table(kind: type[Section], table: Any, path: str) -> None:
         if isinstance(base, type) and issubclass(base, Section):
             _check_table(base, value, here)
         else:
-            _check_leaf(here, value, hints[name])
+            _checked(here, value, hints[name])

@@ -124,7 +124,12 @@ class RandomGenerator(Section, frozen=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind is Generator.LFSR:
-            Lfsr(1, self.width, self.taps or None, self.leap)
+            outside = [tap for tap in self.taps if not 1 <= tap <= self.width]
+            if outside or (self.taps and self.width not in self.taps):
+                raise InputError(
+                    f"generator.taps: got {list(self.taps)}; "
+                    f"allowed: exponents from 1 to {self.width}, {self.width} among them, or none for maximal length"
+                )
         elif (self.width, self.taps, self.leap) != (32, (), 32):
             raise InputError(
                 f"generator: got width {self.width}, taps {list(self.taps)}, leap {self.leap} for xorshift32; "

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sim.datapath import Link, TrainingDatapath
 from sim.errors import InputError, whole_number
 from sim.formats import width_of
-from sim.modes import Overflow
+from sim.modes import Overflow, Rounding
 from sim.quantize import INTERMEDIATE_BITS
-from sim.reference import limits
+from sim.reference import limits, round_shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,14 @@ class Interval:
         return Interval(count * self.low, count * self.high)
 
     def shifted(self, places: int) -> Interval:
-        """Return the range after an exact left shift, or a right shift in any rounding mode."""
-        if places >= 0:
-            return Interval(self.low << places, self.high << places)
-        return Interval(self.low >> -places, -(-self.high >> -places))
+        """Return the range after an exact left shift."""
+        return Interval(self.low << places, self.high << places)
+
+    def rounded(self, cut: int, rounding: Rounding) -> Interval:
+        """Return the range after a rounding: deterministic modes are monotone, stochastic ones go either way."""
+        if rounding.is_stochastic:
+            return Interval(self.low >> cut, -(-self.high >> cut))
+        return Interval(round_shift(self.low, cut, rounding), round_shift(self.high, cut, rounding))
 
     def clipped(self, other: Interval) -> Interval:
         """Return the part inside another interval."""
@@ -159,12 +163,12 @@ def analyse(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE) 
     c = Interval.of_width(d.coefficient.width, True, d.coefficient.overflow)
     h = Interval.of_width(d.increment.width)
     exact_p = c * x
-    p = exact_p.shifted(-d.product.cut)
+    p = exact_p.rounded(d.product.cut, d.product.rounding)
     a = -p + -h
     increment = a.clipped(Interval.of_width(d.increment.width, True, d.increment.overflow))
     if d.increment.overflow is Overflow.WRAP:
         increment = h
-    i = increment.shifted(-d.increment.fraction)
+    i = increment.rounded(d.increment.fraction, d.model.rounding)
     nodes += [
         Node("k", "link product", product),
         Node("c", "coefficient (S = 0)", product, d.coefficient.width,

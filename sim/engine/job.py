@@ -124,7 +124,7 @@ class EpochJob:
             whole_number(f"registers.{name}", getattr(self.registers, name), 0, INTERMEDIATE_BITS)
 
         allowed_z = Interval.of_width(path.model.width, True, path.model.overflow)
-        self._set("indices", np.shape(self.indices) or (1,), Interval(0, count - 1))
+        self._set("indices", (np.size(self.indices),), Interval(0, count - 1))
         self._set("z", (columns,), allowed_z)
         self._set("h", (columns,), Interval.of_width(path.increment.width))
         self._set("exponents", (self.beats,), Interval(0, path.exponents.maximum), optional=True)
@@ -147,7 +147,7 @@ class EpochJob:
         given = getattr(self, name)
         unset = given is None or np.size(given) == 0
         if unset and (optional or not used or name == "indices"):
-            object.__setattr__(self, name, np.zeros(shape, np.int64) if optional else _unset())
+            object.__setattr__(self, name, np.zeros(shape, np.int64) if optional and used else _unset())
             return
         if not used:
             raise InputError(f"{name}: got an array; allowed: none with link {self.link}")
@@ -204,8 +204,8 @@ class EpochJob:
             InputError: for a missing or broken file, or one of another arithmetic version.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                data = {name: file[name] for name in file.files}
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                data = {name: archive[name] for name in archive.files}
             version = int(data["arithmetic_version"])
             if version != ARITHMETIC_VERSION:
                 raise InputError(f"{path}: got arithmetic version {version}; allowed: {ARITHMETIC_VERSION}")
