@@ -23,13 +23,27 @@ from sim.accumulate import Accumulator, dot, matmul
 from sim.checks import Check, check_datapath
 from sim.conformance import ARITHMETIC_VERSION, conformance_set
 from sim.cost import Cost, estimate
-from sim.datapath import Link, TrainingDatapath, preset_names
+from sim.datapath import (
+    Accumulation,
+    Coefficient,
+    Data,
+    Exponents,
+    Generator,
+    Increment,
+    Link,
+    Links,
+    Model,
+    Product,
+    RandomGenerator,
+    TrainingDatapath,
+    preset_names,
+)
 from sim.engine import EpochJob, EpochResult, Registers
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import Requantizer, dequantize, quantize, requantize
-from sim.random_bits import Lfsr, RandomWords, Xorshift32
+from sim.random_bits import Lfsr, RandomWords, Role, Xorshift32
 from sim.ranges import RangeAnalysis, analyse
 from sim.rows import RawRows
 from sim.statistics import Statistics
@@ -39,23 +53,34 @@ __version__ = "0.1.0"
 __all__ = [
     "ARITHMETIC_VERSION",
     "DATA_SETS",
+    "Accumulation",
     "Accumulator",
     "Check",
+    "Coefficient",
     "Cost",
+    "Data",
     "EpochJob",
     "EpochRecord",
     "EpochResult",
+    "Exponents",
+    "Generator",
+    "Increment",
     "InputError",
     "LeastSquares",
     "Lfsr",
     "Link",
+    "Links",
+    "Model",
     "Overflow",
+    "Product",
     "QFormat",
+    "RandomGenerator",
     "RandomWords",
     "RangeAnalysis",
     "RawRows",
     "Registers",
     "Requantizer",
+    "Role",
     "Rounding",
     "State",
     "Statistics",

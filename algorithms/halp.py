@@ -59,6 +59,8 @@ def halp(
         gradient = problem.gradient(w)
         scale = norm(gradient) / (parameters.mu * largest)
         gradient_scale = math.ldexp(scale, -fraction)
+        if (epoch == 0 and scale > 0.0 == gradient_scale) or scale == 0.0 < norm(gradient):
+            raise InputError(f"mu: got {parameters.mu}; allowed: a number that leaves the offset's last bit above 0")
         if not 0.0 < gradient_scale < math.inf:  # done, or diverged: the training loop tells which
             yield Point(problem, w, gradient)
             return

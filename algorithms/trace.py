@@ -14,7 +14,7 @@ from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import TrainingDatapath
 
 SATURATING_SHARE = 0.01
-"""A run whose last epoch changed more than this share of increments or model words by overflow is saturating."""
+"""A run whose last epoch changed more than this share of its updates or coefficients by overflow is saturating."""
 CONVERGED_RATIO = 1e-3
 """A run whose gradient norm fell below this part of its first one has converged."""
 
@@ -46,6 +46,7 @@ class EpochRecord:
         gradient_norm: ‖∇f‖ there.
         scale: δ_z, the worth of z's last bit; None for float algorithms.
         counts: overflows by stage of the engine; h counts words of the full gradient.
+        steps: inner steps, T.
         updates: words updated, T·d.
         cycles: clock cycles of the circuit.
         bytes_moved: bytes of rows streamed.
@@ -58,6 +59,7 @@ class EpochRecord:
     gradient_norm: float
     scale: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
     updates: int = 0
     cycles: int = 0
     bytes_moved: int = 0
@@ -66,10 +68,11 @@ class EpochRecord:
 
     @property
     def saturated_share(self) -> float:
-        """Share of increments and model words that overflow changed."""
+        """The larger of two shares that overflow changed: of increments and model words, and of coefficients."""
         if not self.updates:
             return 0.0
-        return (self.counts.get("increment", 0) + self.counts.get("model", 0)) / self.updates
+        words = self.counts.get("increment", 0) + self.counts.get("model", 0)
+        return max(words / self.updates, self.counts.get("coefficient", 0) / self.steps)
 
 
 @dataclass
@@ -88,9 +91,9 @@ class Trace:
     algorithm: str
     data: str
     parameters: dict[str, Any]
-    datapath: TrainingDatapath | None
-    epochs: list[EpochRecord] = field(default_factory=list)
-    w: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    datapath: TrainingDatapath | None = field(repr=False)
+    epochs: list[EpochRecord] = field(default_factory=list, repr=False)
+    w: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False)
 
     @property
     def gradient_norms(self) -> list[float]:

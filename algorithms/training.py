@@ -166,6 +166,7 @@ def _record(start: EpochRecord, point: Point, result: EpochResult) -> EpochRecor
         start.gradient_norm,
         point.scale,
         {**result.counts, **(point.counts or {})},
+        job.steps,
         job.steps * job.columns,
         result.cycles,
         job.steps * point.row_bytes,

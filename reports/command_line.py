@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -22,8 +23,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-out = Console()
-notes = Console(stderr=True)
+PLAIN_WIDTH = 120
+"""Columns of a table where the output is no terminal and COLUMNS does not say otherwise."""
+
+
+def _console(stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
+    return Console(stderr=stderr, width=width)
+
+
+out, notes = _console(), _console(stderr=True)
 
 DatapathArgument = Annotated[
     Optional[str],  # noqa: UP045  # typer reads the annotation at run time
@@ -49,6 +59,25 @@ def main() -> None:
         sys.exit(2)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from sim.conformance import ARITHMETIC_VERSION
+
+        out.print(f"bittrue {version('bittrue')}, arithmetic {ARITHMETIC_VERSION}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def train(
     datapath: DatapathArgument = None,
@@ -67,10 +96,11 @@ def train(
     from algorithms.data import load
     from algorithms.trace import EpochRecord
     from algorithms.training import train as run_training
-    from reports.figures import draw_traces
+    from reports.figures import check_figure_path, draw_traces
     from reports.files import write_json
     from reports.tables import closing_line, epochs_table
 
+    check_figure_path(figure)
     path = _datapath(datapath) if algorithm != "svrg" or datapath is not None else None
     problem, settings = load(data)
     title = f"{algorithm} on {problem.name} {problem.shape}" + (f", datapath {path.name}" if path else ", float64")
@@ -117,11 +147,13 @@ def explore(
 
     from algorithms.data import load
     from algorithms.training import train as run_training
+    from reports.figures import check_figure_path
     from reports.files import write_json
     from reports.tables import styled
     from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths
     from sim.cost import LABEL
 
+    check_figure_path(figure)
     base = _datapath(datapath or "halp12")
     problem, settings = load(data)
     baseline = run_training(

@@ -38,15 +38,22 @@ def new_figure(columns: int, width: float = 5.5, height: float = 4.2) -> tuple[F
     return figure, axes
 
 
+def check_figure_path(path: Path) -> None:
+    """Raise an InputError if a figure could not be written to `path` for its ending; before a long run, not after."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    kinds = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in kinds:
+        raise InputError(f"figure: got {str(path)!r}; allowed: a file ending in {', '.join(sorted(kinds))}")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure to a file; its ending names the kind (png, svg, pdf).
 
     Raises:
         InputError: for an unknown ending or a file that cannot be written.
     """
-    kinds = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".").lower() not in kinds:
-        raise InputError(f"figure: got {str(path)!r}; allowed: a file ending in {', '.join(sorted(kinds))}")
+    check_figure_path(path)
     with writable(path):
         figure.savefig(path, dpi=150)
 

@@ -23,11 +23,11 @@ def styled(state: object) -> str:
 def epochs_table(title: str, records: Sequence[EpochRecord]) -> Table:
     """Return a table with a line an epoch."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in ("epoch", "loss", "gradient norm", "δ_z", "c sat", "a sat", "z sat", "acc ovf", "cycles"):
+    for name in ("epoch", "loss", "gradient norm", "δ_z", "h sat", "c sat", "a sat", "z sat", "acc ovf", "cycles"):
         table.add_column(name, justify="right")
     for record in records:
         counts = record.counts
-        shown = [str(counts.get(stage, "–")) for stage in ("coefficient", "increment", "model", "accumulator")]
+        shown = [str(counts.get(stage, "–")) for stage in ("h", "coefficient", "increment", "model", "accumulator")]
         scale = f"{record.scale:.3g}" if record.scale is not None else "–"
         cycles = f"{record.cycles:,}" if record.cycles else "–"
         table.add_row(str(record.epoch), f"{record.loss:.6g}", f"{record.gradient_norm:.4g}", scale, *shown, cycles)

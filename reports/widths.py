@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from algorithms.data import Settings
 from algorithms.problems import LeastSquares
@@ -81,14 +80,13 @@ def with_model_width(base: TrainingDatapath, width: int) -> TrainingDatapath:
         base: the datapath to vary.
         width: bits of a model word.
     """
-    increment = replace(base.increment, width=max(base.increment.width, base.increment.fraction + width - 2))
-    return replace(
-        base,
+    increment, accumulator = base.increment, base.accumulator
+    return base.replace(
         name=f"{base.data.width}/{base.coefficient.width}/{width}",
-        model=replace(base.model, width=width),
-        increment=increment,
-        product=replace(base.product, cut=max(base.product.cut - max(width - 8, 0), 0)),
-        accumulator=replace(base.accumulator, width=max(base.accumulator.width, base.data.width + width + 12)),
+        model=base.model.replace(width=width),
+        increment=increment.replace(width=max(increment.width, increment.fraction + width - 2)),
+        product=base.product.replace(cut=max(base.product.cut - max(width - 8, 0), 0)),
+        accumulator=accumulator.replace(width=max(accumulator.width, base.data.width + width + 12)),
     )
 
 

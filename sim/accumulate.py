@@ -15,6 +15,13 @@ from sim.quantize import INTERMEDIATE_BITS, Requantizer, mode_of
 from sim.reference import limits
 from sim.statistics import Statistics
 
+_EXACT_TO: dict[type[np.number[Any]], int] = {np.float32: 1 << 24, np.int32: (1 << 31) - 1, np.float64: 1 << 53}
+"""The types that saturating sums are computed in, fastest first, and the magnitude up to which integers are exact."""
+_BLOCK_ROWS, _BLOCK_COLUMNS = 64, 512
+"""Outputs at a time: as many as stay in the cache."""
+_VECTOR = 32
+"""Columns are padded to a multiple of this: whole vectors, as compilers unroll them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accumulator:
@@ -24,7 +31,7 @@ class Accumulator:
     the order is part of the result.
 
     Args:
-        width: bits, 2 to 62.
+        width: bits, 2 to 61 (the exact sum before overflow takes one more).
         overflow: WRAP, SAT or SAT_SYM (ERROR raises after the fact; no circuit has it).
         lanes: products a beat.
         product: cast applied to every exact product (of raw integers, frac 0) before it is added; None for exact.
@@ -46,7 +53,7 @@ class Accumulator:
     product: Requantizer | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", whole_number("Accumulator width", self.width, 2, INTERMEDIATE_BITS))
+        object.__setattr__(self, "width", whole_number("Accumulator width", self.width, 2, INTERMEDIATE_BITS - 1))
         object.__setattr__(self, "overflow", mode_of(Overflow, "Accumulator overflow", self.overflow))
         object.__setattr__(self, "lanes", whole_number("Accumulator lanes", self.lanes, 1, 1 << 20))
         if self.product is None:
@@ -144,10 +151,14 @@ def matmul(
         cannot_saturate = np.zeros(left.shape[0], np.bool_)
     if cannot_saturate.any():
         out[cannot_saturate] = _exact(left[cannot_saturate], right)
-    rest = ~cannot_saturate
-    if rest.any():
-        fits = max(widest, largest_a, largest_b) < 1 << 31
-        out[rest] = (_saturate_32 if fits else _beat_by_beat)(left[rest], right, accumulator)
+    if not cannot_saturate.all():
+        rest = ~cannot_saturate if cannot_saturate.any() else slice(None)  # a view where it is every row
+        largest = max(widest, largest_a, largest_b)
+        kind = next((kind for kind, exact_to in _EXACT_TO.items() if largest <= exact_to), None)
+        if kind is None:
+            out[rest] = _beat_by_beat(left[rest], right, accumulator)
+        else:
+            out[rest] = _saturate(left[rest], right, accumulator, widest, kind)
     return out
 
 
@@ -160,17 +171,32 @@ def _exact(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(a.astype(kind) @ b.astype(kind), np.int64)
 
 
-def _saturate_32(a: NDArray[np.int64], b: NDArray[np.int64], accumulator: Accumulator) -> NDArray[np.int32]:
-    from sim.kernels.accumulate import PANEL, saturate_32
+def _saturate(
+    a: NDArray[np.int64], b: NDArray[np.int64], accumulator: Accumulator, widest: int, kind: type[np.number[Any]]
+) -> NDArray[np.int64]:
+    """Return the saturating product, computed in numbers of `kind`; no sum on the way is larger than `widest`."""
+    from sim.kernels.accumulate import CHUNK, saturate
 
-    count = -(-b.shape[1] // PANEL)
-    padded = np.zeros((b.shape[0], count * PANEL), np.int32)
-    padded[:, : b.shape[1]] = b
-    panels = np.ascontiguousarray(padded.reshape(b.shape[0], count, PANEL).transpose(1, 0, 2))
-    out = np.empty((count, a.shape[0], PANEL), np.int32)
+    if a.shape[0] > b.shape[1]:
+        return _saturate(b.T, a.T, accumulator, widest, kind).T  # vectors run along the longer side
+    (rows, depth), columns = a.shape, b.shape[1]
+    filler = -depth % CHUNK  # zero products, which move no accumulator
+    ends = np.arange(1, depth + filler + 1) % accumulator.lanes == 0
+    ends[-1] = True
     low, high = limits(accumulator.width, True, accumulator.overflow)
-    saturate_32(a.astype(np.int32), panels, accumulator.lanes, np.int32(low), np.int32(high), out)
-    return out.transpose(1, 0, 2).reshape(a.shape[0], -1)[:, : b.shape[1]]
+    lows, highs = np.where(ends, low, -widest).astype(kind), np.where(ends, high, widest).astype(kind)
+    bounds = lows.reshape(-1, CHUNK), highs.reshape(-1, CHUNK), bool(accumulator.lanes % CHUNK)
+    left = np.pad(a.astype(kind, "C"), ((0, 0), (0, filler))).reshape(rows, -1, CHUNK)
+    out = np.empty((rows, columns), np.int64)
+    for n in range(0, columns, _BLOCK_COLUMNS):
+        width = min(_BLOCK_COLUMNS, columns - n)
+        panel = np.pad(b[:, n : n + width].astype(kind, "C"), ((0, filler), (0, -width % _VECTOR)))
+        for m in range(0, rows, _BLOCK_ROWS):
+            block = left[m : m + _BLOCK_ROWS]
+            sums = np.zeros((len(block), panel.shape[1]), kind)
+            saturate(block, panel.reshape(-1, CHUNK, panel.shape[1]), *bounds, sums)
+            out[m : m + _BLOCK_ROWS, n : n + width] = sums[:, :width]
+    return out
 
 
 def _beat_by_beat(

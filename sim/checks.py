@@ -25,6 +25,8 @@ from sim.rows import RawRows
 
 BUDGET = 1 << 24
 """Roundings evaluated by one check; with more values than that allows, boundary and evenly spaced values stand in."""
+TOP_BITS = 16
+"""Wider random words are enumerated in their top bits, for fractions of no more bits: all lower ones change nothing."""
 NOMINAL_CUT = 8
 """Bits that the coefficient's rounding is checked at; the real shift is a register of the link."""
 
@@ -84,7 +86,7 @@ def _model_rounding(path: TrainingDatapath) -> Iterator[Check]:
     """Mean and variance of the rounding of increments, over all words, at the largest cut."""
     stage, cut = path.model, path.largest_cut
     bits = stage.random_bits if stage.rounding.is_stochastic else 0
-    residues, coverage = _residues(cut, 1 << bits)
+    residues, coverage = _residues(cut, bits)
     results = _round_all(stage.rounding, residues, cut, bits, stage.centered)
     errors = [
         Fraction(int(total), results.shape[1]) - Fraction(int(x), 1 << cut)
@@ -120,20 +122,21 @@ def _nearest(stage: str, rounding: Rounding, cut: int) -> Check:
     name = f"{stage}.drift"
     if cut == 0:
         return Check(name, rounding is not Rounding.JAM, "nothing is cut", "no drift", "–")
+    depth = min(cut, TOP_BITS)
     bits = NOMINAL_CUT if rounding.is_stochastic else 0
-    period = 1 << (cut + 2)  # four last bits: every tie, even and odd
+    period = 1 << (depth + 2)  # four last bits: every tie, even and odd
     worst = Fraction(0)
     for values in (np.arange(period), np.arange(-period, 0)):
-        results = _round_all(rounding, values, cut, bits, True)
-        mean = Fraction(int(results.sum()), results.size) - Fraction(int(values.sum()), values.size << cut)
+        results = _round_all(rounding, values, depth, bits, True)
+        mean = Fraction(int(results.sum()), results.size) - Fraction(int(values.sum()), values.size << depth)
         worst = max(worst, mean, key=abs)
-    bound = Fraction(1, 1 << (cut - 1))  # two units of what is cut: TIES_POS on ties has half a one
+    bound = Fraction(1, 1 << (depth + 1))  # what ties cost that always go the same way
     return Check(
         name,
         abs(worst) <= bound,
         f"{float(worst):+.6g} last bits on average",
-        f"at most {float(bound):g} last bits on average, each sign apart",
-        f"{2 * period} values × {1 << bits} words, {cut} bits cut",
+        f"at most {float(bound):.3g} last bits on average, each sign apart",
+        f"{2 * period} values, {depth}{f' of {cut}' if depth < cut else ''} bits cut",
     )
 
 
@@ -164,14 +167,16 @@ def _engine_step(path: TrainingDatapath) -> Check:
     """
     stage, lanes = path.model, path.lanes
     columns = lanes + lanes // 2 + 1
+    if any(node.needed > INTERMEDIATE_BITS for node in analyse(path, columns).nodes):
+        return Check("engine.step", False, "cannot be computed", f"at most {INTERMEDIATE_BITS} bits at every node", "–")
     draw = Xorshift32(2024)
     x = draw.words(columns) % (2 * QFormat(path.data.width, 0).high) - QFormat(path.data.width, 0).high
     z = draw.words(columns) % (1 << (path.model.width - 1)) - (1 << (path.model.width - 2))
-    spread = min(path.increment.fraction, path.increment.width - 3)
+    spread = max(min(path.increment.fraction, path.increment.width - 3), 0)
     ideal_h = [Fraction(int(word), 1 << 31) * (1 << spread) - (1 << spread) for word in draw.words(columns)]
     h = np.array([round(value) for value in ideal_h])
     total = max(int(np.abs(x * z).sum()), 1)  # aim at a coefficient a quarter of its range at most
-    aim = min(1 << (path.coefficient.width - 3), 1 << max(spread + path.product.cut - path.data.width, 0))
+    aim = min(1 << max(path.coefficient.width - 3, 0), 1 << max(spread + path.product.cut - path.data.width, 0))
     shift = max((total * ((1 << path.link.multiplier_bits) - 1) // max(aim, 1)).bit_length(), 0)
     registers = Registers((1 << path.link.multiplier_bits) - 1, min(shift, INTERMEDIATE_BITS))
     beats = -(-columns // lanes)
@@ -195,33 +200,51 @@ def _engine_step(path: TrainingDatapath) -> Check:
         off = abs(mean * (1 << cut) - ideal) / (1 << (cut - path.increment.fraction))
         worst = max(worst, off if result.counts["increment"] == 0 else Fraction(0))
     bias = _allowed_bias(path) * (1 << path.increment.fraction)
+    if path.largest_cut > TOP_BITS < bits:  # the words left out
+        bias += Fraction(1 << path.increment.fraction, 1 << TOP_BITS)
     return Check(
         "engine.step",
         same and worst <= 1 + bias,
         f"mean off by at most {float(worst):.4g} δ_g" + ("" if same else "; engine and requantizer differ"),
         f"at most {float(1 + bias):g} δ_g",
-        f"{columns} columns, {1 << bits} words a lane",
+        f"{columns} columns, {rounded.size} words a lane",
     )
 
 
-def _residues(cut: int, words: int) -> tuple[NDArray[np.int64], str]:
-    """Return values over one last bit and its neighbours on both sides of 0, all of them if the budget allows."""
-    period = 1 << cut
+def _residues(cut: int, bits: int) -> tuple[NDArray[np.int64], str]:
+    """Return values over one last bit on both sides of 0, all of them if the budget allows, and what they cover."""
+    period, words = 1 << cut, len(_words(bits))
+    shown = (
+        f"all {words} words"
+        if 0 < bits <= TOP_BITS
+        else "no random words"
+        if not bits
+        else f"all values of the top {TOP_BITS} of {bits} random bits"
+    )
     if 2 * period * words <= BUDGET:
-        return np.arange(-period, period), f"all {2 * period} fractions, both signs × {words} words"
+        return np.arange(-period, period), f"all {2 * period} fractions × {shown}"
     count = max(BUDGET // words // 2, 8)
     spaced = np.linspace(-period, period - 1, count).astype(np.int64)
     half = period // 2
     ends = np.array([-period, -half - 1, -half, -half + 1, -1, 0, 1, half - 1, half, half + 1, period - 1])
-    residues = np.unique(np.concatenate([spaced, ends]))
-    return residues, f"{len(residues)} of {2 * period} fractions × all {words} words"
+    residues = np.concatenate([spaced, ends])
+    if cut > TOP_BITS < bits:
+        residues = residues >> (cut - TOP_BITS) << (cut - TOP_BITS)
+    residues = np.unique(residues)
+    return residues, f"{len(residues)} of {2 * period} fractions × {shown}"
+
+
+def _words(bits: int) -> NDArray[np.int64]:
+    """Return all random words, of wide ones those with any top bits and no others."""
+    top = min(bits, TOP_BITS)
+    return np.arange(1 << top) << (bits - top)
 
 
 def _round_all(rounding: Rounding, values: NDArray[np.int64], cut: int, bits: int, centered: bool) -> NDArray[np.int64]:
     """Return every value rounded with every word, shape (values, words), through the requantizer's kernel."""
     width = max(int(np.abs(values).max()).bit_length() + 2, 2)
-    words = np.arange(1 << bits)
-    unit = Requantizer(QFormat(max(width - max(cut, 0), 1) + 2, 0), rounding, Overflow.SAT, bits, centered)
+    words = _words(bits)
+    unit = Requantizer(QFormat(max(width - cut, 1) + 2, 0), rounding, Overflow.SAT, bits, centered)
     random = RandomWords(np.tile(words, len(values)), bits) if bits else None
     rounded = unit(np.repeat(values, len(words)), QFormat(width, cut), random)
     return rounded.astype(np.int64).reshape(len(values), len(words))

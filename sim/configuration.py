@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -29,6 +29,18 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         for name, hint in _hints(type(self)).items():
             value = _checked(f"{type(self).__name__}.{name}", getattr(self, name), hint)
             msgspec.structs.force_setattr(self, name, value)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values in some fields, checked like any other.
+
+        Raises:
+            InputError: for an unknown field or a value that is not allowed.
+        """
+        for name in changes:
+            if name not in self.__struct_fields__:
+                allowed = ", ".join(self.__struct_fields__)
+                raise InputError(f"{type(self).__name__}.{name}: got an unknown field; allowed: {allowed}")
+        return msgspec.structs.replace(self, **changes)
 
 
 S = TypeVar("S", bound=Section)
@@ -97,6 +109,7 @@ def rows(kind: type[Section], path: str = "") -> Iterator[Row]:
             yield from rows(base, here)
             continue
         default = msgspec.to_builtins(getattr(defaults, name))
+        default = list(default) if isinstance(default, tuple) else default
         extra = (meta.extra or {}) if meta else {}
         meaning = (meta.description or "") if meta else ""
         text = str(default).lower() if isinstance(default, bool) else repr(default).replace("'", '"')

@@ -54,9 +54,14 @@ def estimate(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE)
     d, lanes, nodes = datapath, datapath.lanes, analyse(datapath, columns, link)
     multiplier_bits = d.link.multiplier_bits
     shifted = d.increment.width - d.increment.fraction
-    index = 0
+    v, index = nodes["v"].needed, 0
+    product = {
+        Link.AFFINE: (v, multiplier_bits),
+        Link.CENTRED_TABLE: (v, d.link.slope_bits),
+        Link.ABSOLUTE_TABLE: (d.link.table_bits + 1, multiplier_bits),
+    }[link]
     if link is not Link.AFFINE:
-        index = _multiplier(nodes["v"].needed, multiplier_bits) + _overflow(d.link.index_bits, Overflow.SAT)
+        index = _multiplier(v, multiplier_bits) + _overflow(d.link.index_bits, Overflow.SAT)
     gates = {
         "dot multipliers": lanes * _multiplier(d.data.width, d.model.width),
         "adder tree": (lanes - 1) * FULL_ADDER * _tree_bits(nodes),
@@ -65,7 +70,7 @@ def estimate(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE)
         + FLIP_FLOP * d.accumulator.width
         + _shifter(nodes["s"].needed, d.exponents.maximum),
         "link": index
-        + _multiplier(nodes["v"].needed, multiplier_bits)
+        + _multiplier(*product)
         + _shifter(nodes["k"].needed, 63)
         + _rounding(d.coefficient.rounding, d.coefficient.width)
         + _overflow(d.coefficient.width, d.coefficient.overflow),

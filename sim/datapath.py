@@ -72,7 +72,7 @@ class Coefficient(Section, frozen=True):
 class Accumulation(Section, frozen=True):
     """The dot product's accumulator t."""
 
-    width: Annotated[int, field("bits of the accumulator", 2, 62, rtl="AccumulatorWidth")] = 32
+    width: Annotated[int, field("bits of the accumulator", 2, 61, rtl="AccumulatorWidth")] = 32
     overflow: Annotated[Overflow, field("overflow of the accumulator, at every beat", **_OVERFLOW,
                                         rtl="AccumulatorOverflow")] = Overflow.SAT  # fmt: skip
 

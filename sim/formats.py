@@ -10,8 +10,8 @@ import numpy as np
 
 from sim.errors import InputError, whole_number
 
-LARGEST_FRAC = 1000
-"""Bound on |frac|: keeps 2^frac a normal float64."""
+LARGEST_FRAC = 950
+"""Bound on |frac|: every value of every format is a float64 in range."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sim import reference
 from sim.accumulate import Accumulator
-from sim.errors import InputError, whole_number
+from sim.errors import InputError, integers, whole_number
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import INTERMEDIATE_BITS, mode_of
@@ -106,7 +106,7 @@ def assert_unbiased(
     scale = Fraction(2) ** (target.frac - source.frac)  # last bits of the result in one last bit of the input
     inside = [raw for raw in _values(source, source.frac - target.frac) if target.low <= raw * scale <= target.high]
     for raw in sorted(inside, key=lambda raw: (abs(raw), -raw)):
-        results = np.asarray(rounder(np.full(words.size, raw), words))
+        results = integers("what the rounder returns", rounder(np.full(words.size, raw), words))
         mean = Fraction(int(results.astype(object).sum()), words.size)
         if mean != raw * scale:
             raise AssertionError(
@@ -158,8 +158,10 @@ def assert_equal_to_reference(
     values = np.array(_values(source, cut), np.int64)
     words = _words(random_bits, len(values))
     grid = np.repeat(values, len(words)), np.tile(words, len(values))
-    actual = np.asarray(cast(*grid) if random_bits else cast(grid[0])).astype(object)
-    for raw, word, found in zip(grid[0].tolist(), grid[1].tolist(), actual, strict=True):
+    actual = integers("what the cast returns", cast(*grid) if random_bits else cast(grid[0]))
+    if actual.shape != grid[0].shape:
+        raise AssertionError(f"the cast returns shape {actual.shape} for values of shape {grid[0].shape}")
+    for raw, word, found in zip(grid[0].tolist(), grid[1].tolist(), actual.tolist(), strict=True):
         expected = reference.cast(
             raw, cut, target.width, target.signed, rounding, overflow, word, random_bits, centered
         )

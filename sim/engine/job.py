@@ -159,6 +159,12 @@ class EpochJob:
         _inside(name, array, allowed)
         object.__setattr__(self, name, array)
 
+    def __repr__(self) -> str:
+        """Name what tells one job from another; the arrays are long."""
+        rows, columns = self.rows.shape
+        steps = f"{self.steps} steps from {self.first_step}, seed {self.seed}"
+        return f"EpochJob({self.datapath.name}, {self.link}, {rows} rows of {columns}, {steps})"
+
     @property
     def columns(self) -> int:
         """Values in a row, d."""

@@ -14,9 +14,9 @@ KERNELS: list[Any] = []
 """Every compiled function, for counting specialisations."""
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function for integer arrays, cached on disk, without the interpreter lock."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+def kernel(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function, cached on disk, without the interpreter lock; `options` are those of numba's njit."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     KERNELS.append(compiled)
     return compiled
 

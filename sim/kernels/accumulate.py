@@ -5,6 +5,7 @@ The order of additions is part of the result, so the loop over outputs is the ve
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,45 +13,27 @@ import numpy as np
 from sim.kernels import kernel
 from sim.kernels.casts import apply_overflow, round_shift
 
-PANEL = 64
-"""Outputs a panel: the right operand is laid out as panels of this many columns."""
+CHUNK = 4
+"""Products a pass over the outputs: an accumulator is loaded and stored once for so many."""
 
 
-@kernel
-def _add_products(beat: Any, row: Any, factor: Any) -> None:
-    for j in range(PANEL):
-        beat[j] = np.int32(beat[j] + np.int32(factor * row[j]))
+@partial(kernel, fastmath={"contract"})  # where products and sums are exact, fusing them changes no bit
+def saturate(a: Any, b: Any, low: Any, high: Any, every: Any, out: Any) -> None:
+    """Saturating matmul in the arithmetic of `out`, added to it: int32, float32 or float64, where all sums are exact.
 
-
-@kernel
-def _multiply_accumulate(total: Any, row: Any, factor: Any, low: Any, high: Any) -> None:
-    for j in range(PANEL):
-        total[j] = min(max(np.int32(total[j] + np.int32(factor * row[j])), low), high)
-
-
-@kernel
-def _accumulate_beat(total: Any, beat: Any, low: Any, high: Any) -> None:
-    for j in range(PANEL):
-        total[j] = min(max(np.int32(total[j] + beat[j]), low), high)
-        beat[j] = np.int32(0)
-
-
-@kernel
-def saturate_32(a: Any, panels: Any, lanes: Any, low: Any, high: Any, out: Any) -> None:
-    """Saturating matmul where accumulator plus beat fit 32 bits: a (M, K), panels (N/64, K, 64), out (N/64, M, 64)."""
-    beat = np.zeros(PANEL, np.int32)
-    for p in range(panels.shape[0]):
+    a (M, K/4, 4), b (K/4, 4, N) and out (M, N), as well as low and high (K/4, 4), the bounds of the accumulator after
+    each product. Unless `every` product may end a beat, bounds hold after the last of each four only.
+    """
+    number = out.dtype.type
+    for c in range(b.shape[0]):
         for m in range(a.shape[0]):
-            total = out[p, m]
-            total[:] = 0
-            if lanes == 1:
-                for k in range(a.shape[1]):
-                    _multiply_accumulate(total, panels[p, k], a[m, k], low, high)
-            else:
-                for start in range(0, a.shape[1], lanes):
-                    for k in range(start, min(start + lanes, a.shape[1])):
-                        _add_products(beat, panels[p, k], a[m, k])
-                    _accumulate_beat(total, beat, low, high)
+            for j in range(out.shape[1]):
+                total = out[m, j]
+                for k in range(CHUNK):
+                    total = number(total + number(a[m, c, k] * b[c, k, j]))
+                    if every or k == CHUNK - 1:
+                        total = min(max(total, low[c, k]), high[c, k])
+                out[m, j] = total
 
 
 @kernel

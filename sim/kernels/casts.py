@@ -19,6 +19,8 @@ from sim.modes import Overflow, Rounding
 from sim.reference import limits
 
 NO_LIMIT = (1 << 63) - 1
+STREAMS = 8
+"""Places of an array that `quantize_nearest` reads in turn."""
 
 
 class RoundingRow(NamedTuple):
@@ -117,18 +119,33 @@ def cast_array(values: Any, words: Any, rounding: Any, overflow: Any, out: Any) 
 
 
 @kernel
+def _nearest(value: Any, factor: Any, low: Any, high: Any) -> Any:
+    """Return value·factor rounded and clipped, whether clipping changed it, and whether the value is not finite."""
+    rounded = np.rint(value * factor)
+    clipped = min(max(rounded, low), high)
+    return np.int64(clipped), clipped != rounded, not (abs(value) < np.inf)
+
+
+@kernel
 def quantize_nearest(values: Any, factor: Any, low: Any, high: Any, out: Any) -> Any:
     """Quantize values·factor to the nearest integer, ties to even, clipped; return (overflows, not finite).
 
-    The fast path of `quantize_array`: low and high are exact float64 numbers.
+    The fast path of `quantize_array`: low and high are exact float64 numbers. The array is read at several places in
+    turn, since one place alone leaves the memory waiting at every page.
     """
     overflows, bad = 0, 0
-    for i in range(values.shape[0]):
-        rounded = np.rint(values[i] * factor)
-        clipped = min(max(rounded, low), high)
-        overflows += clipped != rounded
-        bad += not (abs(values[i]) < np.inf)
-        out[i] = np.int64(clipped)
+    length = values.shape[0] // STREAMS
+    whole = length * STREAMS
+    parts, results = values[:whole].reshape(STREAMS, length), out[:whole].reshape(STREAMS, length)
+    for i in range(length):
+        for stream in range(STREAMS):
+            results[stream, i], over, odd = _nearest(parts[stream, i], factor, low, high)
+            overflows += over
+            bad += odd
+    for i in range(whole, values.shape[0]):
+        out[i], over, odd = _nearest(values[i], factor, low, high)
+        overflows += over
+        bad += odd
     return overflows, bad
 
 
@@ -145,40 +162,40 @@ def quantize_array(
     period: Any,
     out: Any,
 ) -> Any:
-    """Quantize values/divisor by any mode; return (overflows, first overflow, not finite).
+    """Quantize values/divisor by any mode; return (overflows, first overflow if there is one, not finite).
 
     `exact` asks for the real quotient (the divisor is a power of two), not for the float64 one. It is cut exactly to
     `guard` bits below the point, plus one sticky bit if `sticky`, and rounded as an integer field. Quotients past 2^62
-    are clipped there, or reduced by `period` (2^width) where overflow wraps.
+    are clipped there, or reduced by `period` (2^width) where overflow wraps. No value takes a branch: the loop is
+    vector code.
     """
-    stride = 1 if words.shape[0] > 1 else 0
+    many, wraps = words.shape[0] > 1, period > 0.0
     _, cut, base, parity, sign, right, scale = rounding
-    overflows, first, bad = 0, -1, 0
+    overflows, first, bad = 0, values.shape[0], 0
     up, down, limit = 2.0**guard, 2.0**-guard, 2.0**62
     for i in range(values.shape[0]):
         finite = abs(values[i]) < np.inf
         bad += not finite
         v = values[i] / divisor if finite else 0.0
-        negative = 1 if v < 0.0 else 0
-        if exact and v == 0.0 and values[i] != 0.0:  # it underflowed: all tiny numbers round alike
-            negative = 1 if values[i] < 0.0 else 0
-            v = -1e-300 if negative else 1e-300
-        far = abs(v) >= limit
-        if far and period == 0.0:
-            v = np.copysign(limit, v)
-        elif far:  # past 2^1000 a multiple of any period, even where the quotient overflowed
-            v = np.fmod(v, period) if abs(v) < 2.0**1000 else 0.0
+        if exact:  # a quotient that underflowed rounds as all tiny numbers do
+            v = np.copysign(1e-300, values[i]) if v == 0.0 and values[i] != 0.0 else v
+        negative, far = v < 0.0, abs(v) >= limit
+        if wraps:  # past 2^1000 a multiple of any period, even where the quotient overflowed
+            turns = min(max(v, -(2.0**1000)), 2.0**1000) / period
+            v = (turns - np.floor(turns)) * period if far else v
+        else:
+            v = min(max(v, -limit), limit)
         scaled = np.floor(v * up)
         whole = np.floor(scaled * down)
         field = np.int64(scaled - whole * up)
         if sticky:
             field = 2 * field + (scaled != v * up)
         f = np.int64(whole)
-        word = words[i * stride]
+        word = words[i] if many else words[0]
         rounded = f + ((field + base + parity * (f & 1) + sign * negative + (word >> right) * scale) >> cut)
         result = apply_overflow(rounded, overflow)
-        if far or result != rounded:
-            first = i if overflows == 0 else first
-            overflows += 1
+        changed = far or result != rounded
+        overflows += changed
+        first = min(first, i if changed else values.shape[0])
         out[i] = result
     return overflows, first, bad
