@@ -248,6 +248,26 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer repeats: a rough figure in a quarter of the time.")
+    ] = False,
+    json: JsonOption = None,
+) -> None:
+    """Measure the kernels' speed as ratios to the best plain code, on one thread, in one run (about a minute)."""
+    from dataclasses import asdict
+
+    from reports.bench import bench_table, machine, run_bench
+    from reports.files import write_json
+
+    ratios = run_bench(quick)
+    out.print(bench_table(ratios))
+    if json is not None:
+        write_json(json, {"machine": machine(), "ratios": [asdict(ratio) for ratio in ratios]})
+        out.print(f"ratios: {json}", highlight=False)
+
+
 def _datapath(argument: str | None) -> TrainingDatapath:
     """Return the datapath of a TOML file or a preset name; halp8 if there is none."""
     from sim.datapath import TrainingDatapath, preset_names

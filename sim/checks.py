@@ -98,13 +98,13 @@ def _model_rounding(path: TrainingDatapath) -> Iterator[Check]:
 
     ideal = residues / 2.0**cut  # exact: a cut has at most 47 bits
     variances = ((results - ideal[:, None]) ** 2).mean(axis=1)
-    found = f"at most {float(variances.max()):.6g} squared last bits"
+    found = f"at most {float(variances.max()):.6g}"
     if stage.rounding is Rounding.STOCHASTIC and bits >= cut:
         fraction = ideal - np.floor(ideal)
         passed = bool(np.allclose(variances, fraction * (1 - fraction), rtol=0, atol=1e-12))
         yield Check("model.variance", passed, found, "φ(1 − φ) at every fraction φ", coverage)
     else:
-        yield Check("model.variance", bool(variances.max() <= 1.0), found, "at most 1 squared last bit", coverage)
+        yield Check("model.variance", bool(variances.max() <= 1.0), found, "at most 1 (squared last bits)", coverage)
 
 
 def _allowed_bias(path: TrainingDatapath) -> Fraction:
@@ -134,9 +134,9 @@ def _nearest(stage: str, rounding: Rounding, cut: int) -> Check:
     return Check(
         name,
         abs(worst) <= bound,
-        f"{float(worst):+.6g} last bits on average",
-        f"at most {float(bound):.3g} last bits on average, each sign apart",
-        f"{2 * period} values, {depth}{f' of {cut}' if depth < cut else ''} bits cut",
+        f"{float(worst):+.6g} last bits",
+        f"at most {float(bound):.3g} last bits on average",
+        f"{2 * period} values, each sign apart, {depth}{f' of {cut}' if depth < cut else ''} bits cut",
     )
 
 
@@ -148,14 +148,14 @@ def _ranges(path: TrainingDatapath, columns: int, link: Link) -> Iterator[Check]
         widest.needed <= INTERMEDIATE_BITS,
         f"{widest.needed} bits at {widest.name}",
         f"at most {INTERMEDIATE_BITS} bits at every node",
-        f"all data and models, {columns} columns, link {link}",
+        f"all data and models, {link}",
     )
     yield Check(
         "ranges.accumulator",
         not nodes["t"].may_overflow,
         f"{path.accumulator.width} bits",
         f"at least {nodes.safe_accumulator} bits: cannot overflow",
-        f"all data and models, {columns} columns",
+        "all data and models",
     )
 
 
@@ -205,7 +205,7 @@ def _engine_step(path: TrainingDatapath) -> Check:
     return Check(
         "engine.step",
         same and worst <= 1 + bias,
-        f"mean off by at most {float(worst):.4g} δ_g" + ("" if same else "; engine and requantizer differ"),
+        f"off by {float(worst):.4g} δ_g" + ("" if same else "; engine and requantizer differ"),
         f"at most {float(1 + bias):g} δ_g",
         f"{columns} columns, {rounded.size} words a lane",
     )
@@ -214,13 +214,8 @@ def _engine_step(path: TrainingDatapath) -> Check:
 def _residues(cut: int, bits: int) -> tuple[NDArray[np.int64], str]:
     """Return values over one last bit on both sides of 0, all of them if the budget allows, and what they cover."""
     period, words = 1 << cut, len(_words(bits))
-    shown = (
-        f"all {words} words"
-        if 0 < bits <= TOP_BITS
-        else "no random words"
-        if not bits
-        else f"all values of the top {TOP_BITS} of {bits} random bits"
-    )
+    shown = f"all {words} words" if bits <= TOP_BITS else f"all values of the top {TOP_BITS} of {bits} random bits"
+    shown = shown if bits else "no random words"
     if 2 * period * words <= BUDGET:
         return np.arange(-period, period), f"all {2 * period} fractions × {shown}"
     count = max(BUDGET // words // 2, 8)
