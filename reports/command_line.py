@@ -250,9 +250,7 @@ def check(
 
 @app.command()
 def bench(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer repeats: a rough figure in a quarter of the time.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: a rough figure, sooner.")] = False,
     json: JsonOption = None,
 ) -> None:
     """Measure the kernels' speed as ratios to the best plain code, on one thread, in one run (about a minute)."""

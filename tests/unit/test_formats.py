@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim.errors import InputError
-from sim.formats import QFormat, width_of
+from sim.formats import LARGEST_FRAC, QFormat, width_of
 
 SMALL = [QFormat(width, frac, signed) for width in (1, 2, 3, 5) for frac in (-1, 0, 2) for signed in (True, False)]
 PAIRS = list(product(SMALL, SMALL))
@@ -143,7 +143,7 @@ def test_text_form_is_that_of_hdl_tools(fmt, text):
 
 
 def test_text_form_returns_from_the_round_trip():
-    for width, frac, signed in product(range(1, 65), (-1000, -9, 0, 1, 70, 1000), (True, False)):
+    for width, frac, signed in product(range(1, 65), (-LARGEST_FRAC, -9, 0, 1, 70, LARGEST_FRAC), (True, False)):
         fmt = QFormat(width, frac, signed)
         assert QFormat.parse(str(fmt)) == fmt
 
@@ -178,7 +178,7 @@ def test_show_refuses_a_code_outside_the_format():
         QFormat(8, 0).show(128)
 
 
-@pytest.mark.parametrize("fmt", [QFormat(64, -1000), QFormat(64, 1000)], ids=str)
+@pytest.mark.parametrize("fmt", [QFormat(64, -LARGEST_FRAC), QFormat(64, LARGEST_FRAC)], ids=str)
 def test_every_code_of_every_format_can_be_shown(fmt):
     assert fmt.show(fmt.high).startswith(f"{2**63 - 1} = 0x7fffffffffffffff = ")
 
