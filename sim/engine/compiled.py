@@ -66,17 +66,18 @@ def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
 
 def _casts(job: EpochJob, exponents: np.ndarray) -> kernels.Casts:
     path, model = job.datapath, job.datapath.model
+    alike = bool((exponents == exponents[0]).all())
     rows = [
         rounding_row(model.rounding, path.increment.fraction + int(e), model.random_bits, model.centered)
-        for e in exponents
+        for e in (exponents[:1] if alike else exponents)
     ]
-    per_column = np.repeat(np.array(rows, np.int64), path.lanes, axis=0)[: job.columns]
     return kernels.Casts(
         overflow_row(path.accumulator.width, True, path.accumulator.overflow),
         rounding_row(path.product.rounding, path.product.cut),
         overflow_row(path.increment.width, True, path.increment.overflow),
-        np.ascontiguousarray(per_column.T),
+        np.array(rows, np.int64),
         overflow_row(model.width, True, model.overflow),
+        path.lanes,
     )
 
 
@@ -85,13 +86,11 @@ def _streams(job: EpochJob) -> kernels.Streams:
     position = job.first_step * job.beats
     update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(path.generators)]
     own = path.generator.make(job.seed, Role.COEFFICIENT, 0, job.first_step)
-    per_word = WORD_BITS // bits if bits else 1
-    lanes = np.arange(path.lanes)
     return kernels.Streams(
         np.array([generator.state for generator in update], np.uint64),
         own.tables(),
-        lanes // per_word,
-        bits * (lanes % per_word),
+        WORD_BITS // max(bits, 1),
+        bits,
         (1 << bits) - 1,
         np.uint64(own.state),
         path.coefficient.rounding.is_stochastic,

@@ -124,7 +124,7 @@ class EpochJob:
             whole_number(f"registers.{name}", getattr(self.registers, name), 0, INTERMEDIATE_BITS)
 
         allowed_z = Interval.of_width(path.model.width, True, path.model.overflow)
-        self._set("indices", (np.size(self.indices),), Interval(0, count - 1))
+        self._set("indices", None, Interval(0, count - 1))
         self._set("z", (columns,), allowed_z)
         self._set("h", (columns,), Interval.of_width(path.increment.width))
         self._set("exponents", (self.beats,), Interval(0, path.exponents.maximum), optional=True)
@@ -141,20 +141,20 @@ class EpochJob:
         self._set("table", entries, values, used=self.link is not Link.AFFINE)
 
     def _set(
-        self, name: str, shape: tuple[int, ...], allowed: Interval, *, optional: bool = False, used: bool = True
+        self, name: str, shape: tuple[int, ...] | None, allowed: Interval, *, optional: bool = False, used: bool = True
     ) -> None:
         """Check an array and keep it as int64; what is unset becomes zeros, or stays empty where it is not used."""
         given = getattr(self, name)
-        unset = given is None or np.size(given) == 0
-        if unset and (optional or not used or name == "indices"):
-            object.__setattr__(self, name, np.zeros(shape, np.int64) if optional and used else _unset())
+        if given is None or (hasattr(given, "__len__") and len(given) == 0):
+            if used and not optional and shape is not None:
+                raise InputError(f"{name}: got none; allowed: an array of shape {shape}")
+            zeros = np.zeros(shape, np.int64) if optional and used and shape is not None else _unset()
+            object.__setattr__(self, name, zeros)
             return
         if not used:
             raise InputError(f"{name}: got an array; allowed: none with link {self.link}")
-        if unset:
-            raise InputError(f"{name}: got none; allowed: an array of shape {shape}")
-        array = integer_array(name, given, len(shape))
-        if array.shape != shape:
+        array = integer_array(name, given, 1 if shape is None else len(shape))
+        if shape is not None and array.shape != shape:
             raise InputError(f"{name}: got shape {array.shape}; allowed: {shape}")
         _inside(name, array, allowed)
         object.__setattr__(self, name, array)

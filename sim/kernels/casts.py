@@ -150,6 +150,45 @@ def quantize_nearest(values: Any, factor: Any, low: Any, high: Any, out: Any) ->
 
 
 @kernel
+def _quantize(
+    value: Any,
+    word: Any,
+    divisor: Any,
+    exact: Any,
+    up: Any,
+    sticky: Any,
+    rounding: Any,
+    overflow: Any,
+    period: Any,
+) -> Any:
+    """Return value/divisor as a raw integer, whether it overflowed, and whether the value is not finite.
+
+    `up` is 2^guard. No value takes a branch of its own, so that loops over this become vector code.
+    """
+    _, cut, base, parity, sign, right, scale = rounding
+    limit = 2.0**62
+    finite = abs(value) < np.inf
+    v = value / divisor if finite else 0.0
+    if exact:  # a quotient that underflowed rounds as all tiny numbers do
+        v = np.copysign(1e-300, value) if v == 0.0 and value != 0.0 else v
+    negative, far = v < 0.0, abs(v) >= limit
+    if period > 0.0:  # past 2^1000 a multiple of any period, even where the quotient overflowed
+        turns = min(max(v, -(2.0**1000)), 2.0**1000) / period
+        v = (turns - np.floor(turns)) * period if far else v
+    else:
+        v = min(max(v, -limit), limit)
+    scaled = np.floor(v * up)
+    whole = np.floor(scaled / up)
+    field = np.int64(scaled - whole * up)
+    if sticky:
+        field = 2 * field + (scaled != v * up)
+    f = np.int64(whole)
+    rounded = f + ((field + base + parity * (f & 1) + sign * negative + (word >> right) * scale) >> cut)
+    result = apply_overflow(rounded, overflow)
+    return result, far or result != rounded, not finite
+
+
+@kernel
 def quantize_array(
     values: Any,
     divisor: Any,
@@ -166,36 +205,21 @@ def quantize_array(
 
     `exact` asks for the real quotient (the divisor is a power of two), not for the float64 one. It is cut exactly to
     `guard` bits below the point, plus one sticky bit if `sticky`, and rounded as an integer field. Quotients past 2^62
-    are clipped there, or reduced by `period` (2^width) where overflow wraps. No value takes a branch: the loop is
-    vector code.
+    are clipped there, or reduced by `period` (2^width) where overflow wraps. One word, or one a value.
     """
-    many, wraps = words.shape[0] > 1, period > 0.0
-    _, cut, base, parity, sign, right, scale = rounding
-    overflows, first, bad = 0, values.shape[0], 0
-    up, down, limit = 2.0**guard, 2.0**-guard, 2.0**62
-    for i in range(values.shape[0]):
-        finite = abs(values[i]) < np.inf
-        bad += not finite
-        v = values[i] / divisor if finite else 0.0
-        if exact:  # a quotient that underflowed rounds as all tiny numbers do
-            v = np.copysign(1e-300, values[i]) if v == 0.0 and values[i] != 0.0 else v
-        negative, far = v < 0.0, abs(v) >= limit
-        if wraps:  # past 2^1000 a multiple of any period, even where the quotient overflowed
-            turns = min(max(v, -(2.0**1000)), 2.0**1000) / period
-            v = (turns - np.floor(turns)) * period if far else v
-        else:
-            v = min(max(v, -limit), limit)
-        scaled = np.floor(v * up)
-        whole = np.floor(scaled * down)
-        field = np.int64(scaled - whole * up)
-        if sticky:
-            field = 2 * field + (scaled != v * up)
-        f = np.int64(whole)
-        word = words[i] if many else words[0]
-        rounded = f + ((field + base + parity * (f & 1) + sign * negative + (word >> right) * scale) >> cut)
-        result = apply_overflow(rounded, overflow)
-        changed = far or result != rounded
-        overflows += changed
-        first = min(first, i if changed else values.shape[0])
-        out[i] = result
+    count = values.shape[0]
+    overflows, first, bad, only = 0, count, 0, words[0]
+    mode = (divisor, exact, 2.0**guard, sticky, rounding, overflow, period)
+    if words.shape[0] > 1:  # two loops: read as an array, a lone word would count as one that `out` may overlap
+        for i in range(count):
+            out[i], over, odd = _quantize(values[i], words[i], *mode)
+            first = min(first, i if over else count)
+            overflows += over
+            bad += odd
+    else:
+        for i in range(count):
+            out[i], over, odd = _quantize(values[i], only, *mode)
+            first = min(first, i if over else count)
+            overflows += over
+            bad += odd
     return overflows, first, bad

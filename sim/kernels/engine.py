@@ -36,22 +36,23 @@ class Records(NamedTuple):
 
 
 class Casts(NamedTuple):
-    """The casts of accumulator, product, increment and model; `model_rounding` is a row a column, shape (7, d)."""
+    """The casts of accumulator, product, increment and model; `model_rounding` has a row a block, shape (blocks, 7)."""
 
     accumulator: OverflowRow
     product: RoundingRow
     increment: OverflowRow
     model_rounding: Any
     model: OverflowRow
+    lanes: int
 
 
 class Streams(NamedTuple):
-    """Random sources: generator states, their map, and the slice of each lane. No state at all if no lane needs one."""
+    """Random sources: generator states and their map; a word serves some lanes, `bits` each from the lowest on."""
 
     states: Any
     tables: Any
-    lane_generator: Any
-    lane_shift: Any
+    lanes_a_word: int
+    bits: int
     mask: int
     own_state: Any
     own_random: bool
@@ -66,42 +67,74 @@ def _dot(x: Any, z: Any, start: Any, stop: Any) -> Any:
 
 
 @kernel
-def _random_fields(streams: Any, states: Any, words: Any, lanes: Any, fields: Any) -> None:
+def _random_fields(streams: Any, states: Any, lanes: Any, fields: Any) -> None:
     """Fill `fields` with the random field of every column: the generators advance once a beat, padding included."""
-    columns = fields.shape[0]
-    for start in range(0, columns, lanes):
+    for start in range(0, fields.shape[0], lanes):
+        stop = min(start + lanes, fields.shape[0])
         for g in range(states.shape[0]):
             states[g] = advance(states[g], streams.tables)
-            words[g] = np.int64(states[g] & np.uint64(0xFFFFFFFF))
-        for lane in range(min(lanes, columns - start)):
-            fields[start + lane] = (words[streams.lane_generator[lane]] >> streams.lane_shift[lane]) & streams.mask
+            word: Any = np.int64(states[g] & np.uint64(0xFFFFFFFF))
+            first = start + g * streams.lanes_a_word
+            for j in range(first, min(first + streams.lanes_a_word, stop)):
+                fields[j] = word & streams.mask
+                word >>= streams.bits
+
+
+# Two loops of few arrays each: with more, the compiler gives up proving that they do not overlap, and vectors with it.
+
+
+@kernel
+def _increments(c: Any, x: Any, h: Any, casts: Any, products: Any, increments: Any, seen: Any) -> Any:
+    """Fill p and a of a row; return how many increments overflowed."""
+    overflows = 0
+    p_low, p_high, a_low, a_high = seen[6], seen[7], seen[8], seen[9]
+    for j in range(increments.shape[0]):
+        p = round_shift(c * np.int64(x[j]), 0, casts.product)
+        exact = -p - h[j]
+        a = apply_overflow(exact, casts.increment)
+        overflows += a != exact
+        products[j] = p
+        increments[j] = a
+        p_low, p_high = min(p_low, p), max(p_high, p)
+        a_low, a_high = min(a_low, a), max(a_high, a)
+    seen[6], seen[7], seen[8], seen[9] = p_low, p_high, a_low, a_high
+    return overflows
+
+
+@kernel
+def _move(increments: Any, fields: Any, rounding: Any, overflow: Any, z: Any, seen: Any) -> Any:
+    """Add the rounded increments of a block to z; return how many words overflowed."""
+    overflows = 0
+    low, high = seen[10], seen[11]
+    for j in range(z.shape[0]):
+        moved = z[j] + round_shift(increments[j], fields[j], rounding)
+        word = apply_overflow(moved, overflow)
+        overflows += word != moved
+        z[j] = word
+        low, high = min(low, word), max(high, word)
+    seen[10], seen[11] = low, high
+    return overflows
 
 
 @kernel
 def _update(c: Any, x: Any, h: Any, z: Any, fields: Any, casts: Any, products: Any, increments: Any, seen: Any) -> Any:
     """Update z in place; return how many increments and model words overflowed. `seen` gets p, a, z extremes."""
-    left, cut, base, parity, sign, right, scale = casts.model_rounding
-    over_a, over_z = 0, 0
-    p_low, p_high, a_low, a_high, z_low, z_high = seen[6], seen[7], seen[8], seen[9], seen[10], seen[11]
-    for j in range(z.shape[0]):
-        p = round_shift(c * np.int64(x[j]), 0, casts.product)
-        exact = -p - h[j]
-        a = apply_overflow(exact, casts.increment)
-        over_a += a != exact
-        y = a << left[j]
-        f = y >> cut[j]
-        field = y - (f << cut[j])
-        carry = base[j] + parity[j] * (f & 1) + sign[j] * ((y >> 63) & 1) + (fields[j] >> right[j]) * scale[j]
-        moved = z[j] + f + ((field + carry) >> cut[j])
-        word = apply_overflow(moved, casts.model)
-        over_z += word != moved
-        z[j] = word
-        products[j] = p
-        increments[j] = a
-        p_low, p_high = min(p_low, p), max(p_high, p)
-        a_low, a_high = min(a_low, a), max(a_high, a)
-        z_low, z_high = min(z_low, word), max(z_high, word)
-    seen[6], seen[7], seen[8], seen[9], seen[10], seen[11] = p_low, p_high, a_low, a_high, z_low, z_high
+    over_a, over_z = _increments(c, x, h, casts, products, increments, seen), 0
+    rows = casts.model_rounding
+    size = z.shape[0] if rows.shape[0] == 1 else casts.lanes
+    for block in range(rows.shape[0]):
+        row = (
+            rows[block, 0],
+            rows[block, 1],
+            rows[block, 2],
+            rows[block, 3],
+            rows[block, 4],
+            rows[block, 5],
+            rows[block, 6],
+        )
+        start, stop = block * size, min((block + 1) * size, z.shape[0])
+        part = increments[start:stop]
+        over_z += _move(part, fields[start:stop], row, casts.model, z[start:stop], seen)
     return over_a, over_z
 
 
@@ -133,7 +166,6 @@ def run_epoch(
     fields = np.zeros(columns, np.int64)
     products, increments = np.empty(columns, np.int64), np.empty(columns, np.int64)
     states, own = streams.states.copy(), streams.own_state
-    words = np.zeros(max(states.shape[0], 1), np.int64)
     totals, index_trace, c_trace, random_trace, p_trace, a_trace, z_trace = trace
     for step in range(indices.shape[0]):
         i = indices[step]
@@ -175,7 +207,7 @@ def run_epoch(
         seen[4], seen[5] = min(seen[4], c), max(seen[5], c)
 
         if states.shape[0] > 0:
-            _random_fields(streams, states, words, lanes, fields)
+            _random_fields(streams, states, lanes, fields)
         over_a, over_z = _update(c, update_rows[i], h, z, fields, casts, products, increments, seen)
         counts[3] += over_a
         counts[4] += over_z
