@@ -1,0 +1,216 @@
+"""HALP on the engine equals a plain program written from the formulas, bit for bit: models, scales, exponents, rows.
+
+The program below computes the host's part on Python floats, sums in index order, and the circuit's part on Python
+integers; nothing of it comes from the packages but the datapath's numbers.
+"""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from algorithms.halp import halp, next_exponents
+from algorithms.problems import LeastSquares
+from algorithms.training import Parameters, Point, train
+from sim.datapath import RandomGenerator, TrainingDatapath, preset_names
+from sim.engine import run
+from tests.engine.definition import UPDATE, generator_words
+
+ROWS = 2  # the role of the generator of row indices
+HALP8 = TrainingDatapath.preset("halp8")
+BLOCKS = TrainingDatapath.preset("halp8_blocks")
+SETTINGS: dict[str, Any] = {"step": 0.02, "epoch_length": 30, "mu": 0.7, "seed": 3}
+
+
+def problem_of(seed: int = 0, samples: int = 25, columns: int = 37, ridge: float = 0.0) -> LeastSquares:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(samples, columns))
+    return LeastSquares(features, features @ rng.normal(size=columns) + 0.1 * rng.normal(size=samples), ridge)
+
+
+def words_of(seed: int, role: int, number: int = 0) -> Iterator[int]:
+    return generator_words(RandomGenerator(), seed, role, number)
+
+
+def half_even(value: Fraction) -> int:
+    return round(value)  # Python rounds fractions to the nearest integer, ties to the even one
+
+
+def clip(value: int, bits: int) -> int:
+    return min(max(value, -(2 ** (bits - 1))), 2 ** (bits - 1) - 1)
+
+
+def plain_halp(problem: LeastSquares, path: TrainingDatapath, epochs: int, *, step: float, epoch_length: int,
+               mu: float, seed: int) -> list[list[float]]:  # fmt: skip
+    """The model after every epoch."""
+    x, y = problem.features.tolist(), problem.targets.tolist()
+    count, columns, lanes, bits = len(x), len(x[0]), path.lanes, path.model.random_bits
+    sh, sp, b_z, b_u, b_c = (
+        path.increment.fraction, path.product.cut, path.model.width, path.increment.width, path.coefficient.width
+    )  # fmt: skip
+
+    delta_x = max(abs(value) for row in x for value in row) / (2 ** (path.data.width - 1) - 1)
+    words = [[half_even(Fraction(value / delta_x)) for value in row] for row in x]
+    x = [[word * delta_x for word in row] for row in words]
+    factor = step * delta_x**2 * 2.0 ** (sh + sp)
+    shift = path.link.multiplier_bits - math.frexp(factor)[1]
+    m = half_even(Fraction(factor) * 2**shift)
+
+    rows = words_of(seed, ROWS)
+    generators = [words_of(seed, UPDATE, number) for number in range(-(-lanes * bits // 32))]
+    e = [min(1, path.exponents.maximum)] * -(-columns // lanes)
+    w, models = [0.0] * columns, []
+    for _ in range(epochs):
+        residuals = []
+        for row, target in zip(x, y, strict=True):
+            total = 0.0
+            for a, b in zip(row, w, strict=True):
+                total += a * b
+            residuals.append(total - target)
+        gradient = [0.0] * columns
+        for row, residual in zip(x, residuals, strict=True):
+            gradient = [total + residual * a for total, a in zip(gradient, row, strict=True)]
+        gradient = [total / count + problem.ridge * a for total, a in zip(gradient, w, strict=True)]
+        delta_z = math.sqrt(math.fsum(g * g for g in gradient)) / (mu * (2 ** (b_z - 1) - 1))
+        h = [clip(half_even(Fraction(step * g / (delta_z * 2.0**-sh))), b_u) for g in gradient]
+
+        z = [0] * columns
+        for _ in range(epoch_length):
+            row = words[next(rows) * count >> 32]
+            t = 0
+            for beat, start in enumerate(range(0, columns, lanes)):
+                s = sum(a * b for a, b in zip(row[start : start + lanes], z[start : start + lanes], strict=True))
+                t = clip(t + (s << e[beat]), path.accumulator.width)
+            c = clip(half_even(Fraction(t * m, 2**shift)), b_c)
+            for beat, start in enumerate(range(0, columns, lanes)):
+                drawn = [next(generator) for generator in generators]
+                cut = sh + e[beat]
+                for lane, j in enumerate(range(start, min(start + lanes, columns))):
+                    per_word = 32 // bits
+                    word = drawn[lane // per_word] >> bits * (lane % per_word) & (2**bits - 1)
+                    p = math.floor(Fraction(c * row[j], 2**sp) + Fraction(sp > 0, 2))
+                    a = clip(-p - h[j], b_u)
+                    z[j] = clip(z[j] + math.floor(Fraction(a, 2**cut) + Fraction(word, 2**bits)), b_z)
+
+        w = [a + delta_z * (word * 2.0 ** e[j // lanes]) for j, (a, word) in enumerate(zip(w, z, strict=True))]
+        models.append(w)
+        for beat, start in enumerate(range(0, columns, lanes)):
+            largest = max(abs(word) for word in z[start : start + lanes])
+            end = 2 ** (b_z - 1) - 1
+            moved = e[beat] + (largest >= end) - (Fraction(largest, end) < Fraction(50, 127))
+            e[beat] = min(max(moved, 0), path.exponents.maximum)
+    return models
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+@pytest.mark.parametrize("name", ["halp8", "halp8_blocks", "halp12", "halp16"])
+@pytest.mark.parametrize("backend", ["kernel", "reference"])
+def test_the_models_of_every_epoch_are_those_of_the_plain_program(backend: str, name: str, ridge: float) -> None:
+    problem, path = problem_of(ridge=ridge), TrainingDatapath.preset(name)
+    for epochs, expected in enumerate(plain_halp(problem, path, 3, **SETTINGS), 1):
+        assert train(problem, "halp", path, epochs=epochs, backend=backend, **SETTINGS).w.tolist() == expected
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 1 << 40),
+    columns=st.integers(1, 40),
+    samples=st.integers(1, 20),
+    lanes=st.sampled_from([1, 4, 32]),
+    step=st.sampled_from([0.5, 0.01, 1e-4]),
+    mu=st.sampled_from([0.01, 0.5, 20.0]),
+)
+def test_so_are_they_on_any_problem(seed: int, columns: int, samples: int, lanes: int, step: float, mu: float) -> None:
+    """Among them steps and μ with which coefficients, increments and offsets saturate."""
+    problem, path = problem_of(seed, samples, columns), replace(BLOCKS, lanes=lanes)
+    given_settings: dict[str, Any] = {"step": step, "epoch_length": 12, "mu": mu, "seed": seed}
+    expected = plain_halp(problem, path, 2, **given_settings)[-1]
+    assert train(problem, "halp", path, epochs=2, **given_settings).w.tolist() == expected
+
+
+def points(path: TrainingDatapath, epochs: int = 4, problem: LeastSquares | None = None, **changes: Any) -> list[Point]:
+    """The points of a run, its inner loops run on the kernel."""
+    parameters = Parameters(epochs=epochs, **{**SETTINGS, **changes})
+    generator = halp(problem_of() if problem is None else problem, path, parameters)
+    reached = [next(generator)]
+    while len(reached) < epochs:
+        reached.append(generator.send(run(reached[-1].job)))
+    return reached
+
+
+@pytest.mark.parametrize("path", [HALP8, BLOCKS, TrainingDatapath.preset("halp16")], ids=lambda path: path.name)
+def test_the_register_is_the_step_in_units_of_the_coefficient_within_half_its_last_bit(path: TrainingDatapath) -> None:
+    """With δ_g = δ_z·2^−sh and δ_c = δ_g·2^−sp/δ_x a coefficient is α·δ_x·δ_z/δ_c = m·2^−S of the dot product."""
+    data_scale = np.abs(problem_of().features).max() / path.data_format.high
+    for point in points(path):
+        increment_scale = point.scale * 2.0**-path.increment.fraction
+        coefficient_scale = increment_scale * 2.0**-path.product.cut / data_scale
+        exact = SETTINGS["step"] * data_scale * point.scale / coefficient_scale
+        m, shift = point.job.registers.multiplier, point.job.registers.shift
+        assert 2 ** (path.link.multiplier_bits - 1) <= m < 2**path.link.multiplier_bits
+        assert abs(exact * 2.0**shift - m) <= 0.5 + 1e-9
+        assert (point.job.registers.index_multiplier, point.job.registers.index_shift) == (0, 0)
+
+
+def test_the_scale_follows_the_gradient_and_the_register_stays() -> None:
+    """One last bit of the offset is ‖g̃‖/(μ·(2^(b_z−1) − 1)): ‖g̃‖ = 127 and 7 with μ = 1 are 1 at 8 and 4 bits."""
+    reached = points(HALP8)
+    for point in reached:
+        assert point.scale == pytest.approx(np.linalg.norm(point.gradient) / (0.7 * 127), rel=1e-14)
+    assert len({point.job.registers for point in reached}) == 1
+    for bits in (8, 4):
+        end = float(2 ** (bits - 1) - 1)
+        path = replace(HALP8, model=replace(HALP8.model, width=bits))
+        alone = points(path, epochs=1, problem=LeastSquares([[1.0]], [end]), mu=1.0)
+        assert alone[0].scale == 1.0
+
+
+def test_every_loop_starts_at_the_centre_and_runs_on_in_the_streams() -> None:
+    for epoch, point in enumerate(points(BLOCKS)):
+        assert not point.job.z.any()
+        assert point.job.first_step == epoch * SETTINGS["epoch_length"]
+        assert point.job.seed == SETTINGS["seed"]
+
+
+def test_runs_of_one_seed_draw_the_same_rows_whatever_the_widths() -> None:
+    drawn = [[point.job.indices.tolist() for point in points(TrainingDatapath.preset(name))] for name in preset_names()]
+    assert all(indices == drawn[0] for indices in drawn)
+    assert drawn[0] != [point.job.indices.tolist() for point in points(HALP8, seed=4)]
+    flat = [index for indices in drawn[0] for index in indices]
+    assert flat == [word * 25 >> 32 for word in islice(words_of(SETTINGS["seed"], ROWS), len(flat))]
+
+
+def test_a_run_repeats_bit_for_bit_and_another_seed_gives_other_bits() -> None:
+    one, again, other = (
+        train(problem_of(), "halp", HALP8, epochs=3, **{**SETTINGS, "seed": seed}) for seed in (3, 3, 4)
+    )
+    assert (one.w.tolist(), one.epochs) == (again.w.tolist(), again.epochs)
+    assert one.w.tolist() != other.w.tolist()
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_an_exponent_rises_where_its_block_reaches_the_end_and_falls_where_most_is_free(start: int) -> None:
+    """+1 from 127 on, −1 below 50 (of 127), within 0 and the largest exponent; for every |z|, either sign, any lane."""
+    for largest in range(129):
+        change = 1 if largest >= 127 else -1 if largest < 50 else 0
+        for sign, lane in ((1, 0), (-1, 15), (-1, 3)):
+            z = np.zeros(20, np.int64)
+            z[lane], z[16:] = sign * largest, 100
+            moved = next_exponents(np.array([start, 2]), z, BLOCKS)
+            assert moved.tolist() == [min(max(start + change, 0), 5), 2]
+
+
+def test_without_block_exponents_there_are_none() -> None:
+    for point in points(HALP8):
+        assert not point.job.exponents.any()
+
+
+def test_block_exponents_start_at_one() -> None:
+    assert [point.job.exponents.tolist() for point in points(BLOCKS, epochs=1)] == [[1, 1, 1]]
