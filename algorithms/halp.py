@@ -47,9 +47,8 @@ def halp(
     path, step = datapath, parameters.step
     problem, raw, data_scale = quantized(problem, path.data_format)
     fraction, cut = path.increment.fraction, path.product.cut
-    register = scale_register(
-        step * data_scale**2 * 2.0 ** (fraction + cut), path.link.multiplier_bits, "step·(data scale)²·2^(sh + sp)"
-    )
+    factor = step * data_scale * data_scale * 2.0 ** (fraction + cut)
+    register = scale_register(factor, path.link.multiplier_bits, "step·(data scale)²·2^(sh + sp)")
     rows, store = Xorshift32(generator_seed(parameters.seed, Role.ROWS, 0)), RawRows(raw)
     columns, largest = problem.shape[1], path.model_format.high
     beats = -(-columns // path.lanes)

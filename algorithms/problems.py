@@ -51,8 +51,8 @@ class LeastSquares:
             raise InputError(f"features: got shape {self.features.shape}; allowed: (N, d)")
         if self.targets.shape != self.features.shape[:1]:
             raise InputError(f"targets: got shape {self.targets.shape}; allowed: ({len(self.features)},)")
-        if not 0.0 <= self.ridge < np.inf:
-            raise InputError(f"ridge: got {self.ridge}; allowed: a finite number of at least 0")
+        if not isinstance(self.ridge, int | float | np.number) or not 0.0 <= self.ridge < np.inf:
+            raise InputError(f"ridge: got {self.ridge!r}; allowed: a finite number of at least 0")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,6 +61,8 @@ class LeastSquares:
 
     def residuals(self, w: Floats) -> Floats:
         """Return x_i·w − y_i, shape (N,)."""
+        if np.shape(w) != self.features.shape[1:]:
+            raise InputError(f"w: got shape {np.shape(w)}; allowed: ({self.features.shape[1]},)")
         return row_products(self.features, w) - self.targets
 
     def loss(self, w: Floats) -> float:

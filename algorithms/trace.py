@@ -69,10 +69,9 @@ class EpochRecord:
     @property
     def saturated_share(self) -> float:
         """The larger of two shares that overflow changed: of increments and model words, and of coefficients."""
-        if not self.updates:
-            return 0.0
         words = self.counts.get("increment", 0) + self.counts.get("model", 0)
-        return max(words / self.updates, self.counts.get("coefficient", 0) / self.steps)
+        coefficients = self.counts.get("coefficient", 0)
+        return max(words / max(self.updates, 1), coefficients / max(self.steps, 1))
 
 
 @dataclass

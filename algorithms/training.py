@@ -20,6 +20,8 @@ from sim.quantize import positive_real
 from sim.random_bits import LARGEST_SEED
 
 Floats = NDArray[np.float64]
+LARGEST_EPOCH = 1 << 31
+"""Bound on the inner steps of an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         positive_real("step", self.step)
-        whole_number("epoch_length", self.epoch_length, 0, 1 << 31)
+        whole_number("epoch_length", self.epoch_length, 0, LARGEST_EPOCH)
         whole_number("epochs", self.epochs, 0, 1 << 20)
         positive_real("mu", self.mu)
         whole_number("seed", self.seed, 0, LARGEST_SEED)

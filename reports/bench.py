@@ -212,7 +212,7 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def _xor(words: Any) -> Any:
-    """Return the XOR of all words, reading at eight places in turn: the fastest plain reader of memory found."""
+    """Return the XOR of all words, read at eight places in turn: as fast as any plain reader of memory found."""
     total = np.uint64(0)
     for i in range(words.shape[1]):
         for place in range(8):

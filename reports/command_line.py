@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from sim.errors import InputError
+from sim.errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from sim.datapath import Link, TrainingDatapath
@@ -49,6 +50,9 @@ def main() -> None:
     """Run the command line; a bad input ends in one line and exit code 2."""
     from sim.kernels import on_first_compilation
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Greek letters shows question marks
     on_first_compilation(
         lambda: notes.print("compiling kernels: the first run after an install takes some seconds longer", style="dim")
     )
@@ -95,12 +99,15 @@ def train(
     """Train on a datapath, bit for bit as the circuit does, and draw the run."""
     from algorithms.data import load
     from algorithms.trace import EpochRecord
+    from algorithms.training import LARGEST_EPOCH
     from algorithms.training import train as run_training
     from reports.figures import check_figure_path, draw_traces
     from reports.files import write_json
     from reports.tables import closing_line, epochs_table
 
     check_figure_path(figure)
+    if epoch_length is not None:
+        whole_number("epoch_length", epoch_length, 1, LARGEST_EPOCH)
     path = _datapath(datapath) if algorithm != "svrg" or datapath is not None else None
     problem, settings = load(data)
     title = f"{algorithm} on {problem.name} {problem.shape}" + (f", datapath {path.name}" if path else ", float64")
@@ -128,9 +135,9 @@ def train(
     out.print(closing_line(trace))
     if json is not None:
         write_json(json, trace.to_dict())
-        out.print(f"trace: {json}", highlight=False)
+        out.print(f"trace: {json}", highlight=False, markup=False, soft_wrap=True)
     draw_traces([trace], figure)
-    out.print(f"figure: {figure}", highlight=False)
+    out.print(f"figure: {figure}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -144,6 +151,7 @@ def explore(
     """Train HALP over model widths of 4 to 16 bits: which width reaches what gradient norm, at what estimated cost."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Table
+    from rich.text import Text
 
     from algorithms.data import load
     from algorithms.training import train as run_training
@@ -170,7 +178,7 @@ def explore(
         f"gradient norm at the start {baseline.gradient_norms[0]:.4g}, "
         f"float64 SVRG at the end {baseline.gradient_norms[-1]:.3g}"
     )
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.caption, table.caption_justify = f"unit gates: {LABEL}", "left"
     for name in ("model bits", "μ", "gradient norm", "lowest", "highest", "unit gates", "bits a step"):
         table.add_column(name, justify="right")
@@ -186,9 +194,9 @@ def explore(
     out.print(table)
     if json is not None:
         write_json(json, {"baseline": baseline.to_dict(), "widths": [point.to_dict() for point in points]})
-        out.print(f"runs: {json}", highlight=False)
+        out.print(f"runs: {json}", highlight=False, markup=False, soft_wrap=True)
     draw_widths(points, baseline, figure)
-    out.print(f"figure: {figure}", highlight=False)
+    out.print(f"figure: {figure}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command("datapath")
@@ -241,7 +249,7 @@ def check(
     out.print(checks_table(f"checks of {path.name}, {columns} columns, link {link}", checks, skipped))
     if junit is not None:
         write_junit(junit, path.name, checks, skipped)
-        out.print(f"JUnit XML: {junit}", highlight=False)
+        out.print(f"JUnit XML: {junit}", highlight=False, markup=False, soft_wrap=True)
     failed = [entry.name for entry in checks if not entry.passed and entry.name not in skipped]
     if failed:
         out.print(f"[red]{len(failed)} failed:[/] {', '.join(failed)}")
@@ -263,7 +271,7 @@ def bench(
     out.print(bench_table(ratios))
     if json is not None:
         write_json(json, {"machine": machine(), "ratios": [asdict(ratio) for ratio in ratios]})
-        out.print(f"ratios: {json}", highlight=False)
+        out.print(f"ratios: {json}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _datapath(argument: str | None) -> TrainingDatapath:
@@ -272,7 +280,7 @@ def _datapath(argument: str | None) -> TrainingDatapath:
 
     if argument is None or argument in preset_names():
         return TrainingDatapath.preset(argument or "halp8")
-    if not argument.endswith(".toml") and not Path(argument).exists():
+    if not argument or (not argument.endswith(".toml") and not Path(argument).exists()):
         presets = ", ".join(preset_names())
         raise InputError(f"datapath: got {argument!r}; allowed: a TOML file, or one of {presets}")
     return TrainingDatapath.from_toml(argument)

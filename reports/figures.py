@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+KINDS = (".png", ".svg", ".pdf")
+"""Endings of figures' files."""
+
+
 def new_figure(columns: int, width: float = 5.5, height: float = 4.2) -> tuple[Figure, Sequence[Axes]]:
     """Return a figure with a row of axes, drawn without a display.
 
@@ -39,12 +43,9 @@ def new_figure(columns: int, width: float = 5.5, height: float = 4.2) -> tuple[F
 
 
 def check_figure_path(path: Path) -> None:
-    """Raise an InputError if a figure could not be written to `path` for its ending; before a long run, not after."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    kinds = FigureCanvasAgg.get_supported_filetypes()
-    if path.suffix.removeprefix(".").lower() not in kinds:
-        raise InputError(f"figure: got {str(path)!r}; allowed: a file ending in {', '.join(sorted(kinds))}")
+    """Raise an InputError if a file's ending names no kind of figure; to be called before a long run."""
+    if path.suffix.lower() not in KINDS:
+        raise InputError(f"figure: got {str(path)!r}; allowed: a file ending in {', '.join(KINDS)}")
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -53,7 +54,11 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         InputError: for an unknown ending or a file that cannot be written.
     """
+    from matplotlib.text import Text
+
     check_figure_path(path)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # names are text, whatever they look like
     with writable(path):
         figure.savefig(path, dpi=150)
 

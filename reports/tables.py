@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from algorithms.trace import EpochRecord, Trace
 from sim.checks import Check
@@ -22,7 +23,7 @@ def styled(state: object) -> str:
 
 def epochs_table(title: str, records: Sequence[EpochRecord]) -> Table:
     """Return a table with a line an epoch."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in ("epoch", "loss", "gradient norm", "δ_z", "h sat", "c sat", "a sat", "z sat", "acc ovf", "cycles"):
         table.add_column(name, justify="right")
     for record in records:
@@ -45,7 +46,7 @@ def closing_line(trace: Trace) -> str:
 def ranges_table(analysis: RangeAnalysis) -> Table:
     """Return a table of proven worst-case ranges."""
     title = f"proven ranges: {analysis.columns} columns, {analysis.datapath.lanes} lanes, link {analysis.link}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in ("node", "carries", "low", "high", "needs", "has", "overflows"):
         table.add_column(name, justify="right" if name in ("low", "high", "needs", "has") else "left")
     for node in analysis.nodes:
@@ -65,7 +66,7 @@ def _short(number: int) -> str:
 
 def cost_table(cost: Cost) -> Table:
     """Return a table of unit gates by stage and bits moved."""
-    table = Table(title=f"cost ({LABEL})", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=Text(f"cost ({LABEL})"), title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("stage")
     table.add_column("unit gates", justify="right")
     for stage, gates in cost.gates.items():
@@ -79,7 +80,7 @@ def cost_table(cost: Cost) -> Table:
 
 def checks_table(title: str, checks: Sequence[Check], skipped: Sequence[str]) -> Table:
     """Return a table of checks; skipped ones are shown as such."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in ("check", "result", "found", "required", "enumerated"):
         table.add_column(name, no_wrap=name in ("check", "result"))
     for check in checks:

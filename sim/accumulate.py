@@ -32,7 +32,7 @@ class Accumulator:
 
     Args:
         width: bits, 2 to 61 (the exact sum before overflow takes one more).
-        overflow: WRAP, SAT or SAT_SYM (ERROR raises after the fact; no circuit has it).
+        overflow: WRAP, SAT or SAT_SYM; ERROR raises, naming the first output that overflows (no circuit has it).
         lanes: products a beat.
         product: cast applied to every exact product (of raw integers, frac 0) before it is added; None for exact.
 
@@ -65,6 +65,9 @@ class Accumulator:
                 f"Accumulator product rounding: got {self.product.rounding}; "
                 "allowed: a deterministic mode (products have no random bits)"
             )
+
+        if self.product.overflow is Overflow.ERROR:
+            raise InputError("Accumulator product overflow: got ERROR; allowed: WRAP, SAT, SAT_SYM")
 
     @property
     def format(self) -> QFormat:
@@ -207,7 +210,7 @@ def _beat_by_beat(
 
     cast = accumulator.product or Requantizer(QFormat(INTERMEDIATE_BITS, 0), Rounding.TO_NEG, Overflow.SAT)
     out = np.empty((a.shape[0], b.shape[1]), np.int64)
-    overflows = accumulate_64(
+    overflows, first, value = accumulate_64(
         a,
         b,
         accumulator.lanes,
@@ -218,7 +221,9 @@ def _beat_by_beat(
         out,
     )
     if overflows and accumulator.overflow is Overflow.ERROR:
-        raise InputError(f"accumulator: {overflows} beats overflow; allowed: {accumulator.format} (overflow ERROR)")
+        low, high = limits(accumulator.width, True, Overflow.SAT)
+        index = [int(i) for i in np.unravel_index(first, out.shape)]
+        raise InputError(f"accumulator{index}: got a sum of {value}; allowed: {low} to {high} (overflow ERROR)")
     if statistics is not None:
         low, high = limits(accumulator.width, True, accumulator.overflow)
         beats = out.size * -(-a.shape[1] // accumulator.lanes)

@@ -291,7 +291,7 @@ def _words(rounding: Rounding, bits: int, random: object, count: int) -> NDArray
     words, given = random.take(count)
     if given != bits:
         raise InputError(f"random: got words of {given} bits; allowed: {bits} bits (random_bits of the requantizer)")
-    return np.ascontiguousarray(words, np.int64)
+    return np.array(words, np.int64)
 
 
 def _refuse_past(name: str, source_bits: int, cut: int, target_bits: int) -> None:

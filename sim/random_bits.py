@@ -237,7 +237,7 @@ class RandomWords:
         """
         if self.words.size not in (1, count):
             raise InputError(f"random: got {self.words.size} words for {count} values; allowed: 1 or {count} words")
-        return np.broadcast_to(self.words, count), self.bits
+        return np.resize(self.words, count), self.bits
 
 
 def lane_field(words: ArrayLike, lane: int, bits: int) -> int:

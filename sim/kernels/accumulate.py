@@ -38,11 +38,11 @@ def saturate(a: Any, b: Any, low: Any, high: Any, every: Any, out: Any) -> None:
 
 @kernel
 def accumulate_64(a: Any, b: Any, lanes: Any, cast: Any, rounding: Any, product: Any, overflow: Any, out: Any) -> Any:
-    """Matmul of any accumulator, a (M, K), b (K, N), out (M, N); return how many beats overflowed.
+    """Matmul of any accumulator, a (M, K), b (K, N), out (M, N).
 
-    `cast` tells whether each product is first rounded by `rounding` and brought into the format of `product`.
+    Returns how many beats overflowed, the flat index of the first output with one, and the exact sum there. `cast` tells whether each product is first rounded by `rounding` and brought into the format of `product`.
     """
-    overflows = 0
+    overflows, first, value = 0, -1, np.int64(0)
     beat = np.zeros(b.shape[1], np.int64)
     for m in range(a.shape[0]):
         total = out[m]
@@ -53,12 +53,15 @@ def accumulate_64(a: Any, b: Any, lanes: Any, cast: Any, rounding: Any, product:
                 row, factor = b[k], a[m, k]
                 if cast:
                     for j in range(row.shape[0]):
-                        beat[j] += apply_overflow(round_shift(factor * row[j], 0, rounding), product)
+                        beat[j] += apply_overflow(round_shift(factor * row[j], np.int64(0), rounding), product)
                 else:
                     for j in range(row.shape[0]):
                         beat[j] += factor * row[j]
             for j in range(total.shape[0]):
                 exact = total[j] + beat[j]
                 total[j] = apply_overflow(exact, overflow)
-                overflows += total[j] != exact
-    return overflows
+                if total[j] != exact:
+                    if overflows == 0:
+                        first, value = m * b.shape[1] + j, exact
+                    overflows += 1
+    return overflows, first, value

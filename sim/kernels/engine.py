@@ -11,6 +11,8 @@ from sim.kernels.casts import NO_LIMIT, OverflowRow, RoundingRow, apply_overflow
 from sim.kernels.random_bits import advance
 
 AFFINE, CENTRED, ABSOLUTE = 0, 1, 2
+NONE = np.int64(0)
+"""No word, or the first column; a literal 0 would be compiled as a type of its own."""
 
 
 class LinkNumbers(NamedTuple):
@@ -89,7 +91,7 @@ def _increments(c: Any, x: Any, h: Any, casts: Any, products: Any, increments: A
     overflows = 0
     p_low, p_high, a_low, a_high = seen[6], seen[7], seen[8], seen[9]
     for j in range(increments.shape[0]):
-        p = round_shift(c * np.int64(x[j]), 0, casts.product)
+        p = round_shift(c * np.int64(x[j]), NONE, casts.product)
         exact = -p - h[j]
         a = apply_overflow(exact, casts.increment)
         overflows += a != exact
@@ -175,7 +177,7 @@ def run_epoch(
 
         t = np.int64(0)
         if exact_dot and not traced:
-            t = _dot(xa, z, 0, columns)
+            t = _dot(xa, z, NONE, columns)
         else:
             for beat in range(exponents.shape[0]):
                 s = _dot(xa, z, beat * lanes, min((beat + 1) * lanes, columns))
@@ -189,7 +191,7 @@ def run_epoch(
         v = t + records.offsets[i]
         u, k = np.int64(0), v * link.multiplier
         if link.kind != AFFINE:
-            exact = round_shift(v * link.index_multiplier, 0, link.index_rounding)
+            exact = round_shift(v * link.index_multiplier, NONE, link.index_rounding)
             u = apply_overflow(exact, link.index_overflow)
             counts[1] += u != exact
             if link.kind == CENTRED:

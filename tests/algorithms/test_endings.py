@@ -26,22 +26,24 @@ def problem_of(seed: int = 0, samples: int = 25, columns: int = 37, ridge: float
     return LeastSquares(features, features @ rng.normal(size=columns) + 0.1 * rng.normal(size=samples), ridge)
 
 
-def ended(norms: list[float], *, moved: bool = True, overflows: int = 0, biased: bool = False) -> State:
-    """The state of a run with these gradient norms, and in its last loop overflows among 1000 updates."""
-    loops = [EpochRecord(0, 1.0, norm, counts={"model": overflows}, updates=1000, moved=moved) for norm in norms[:-1]]
+def ended(norms: list[float], *, moved: bool = True, biased: bool = False, **overflows: int) -> State:
+    """The state of a run with these gradient norms, and with overflows in its last loop of 100 steps of 10 columns."""
+    loop = {"counts": overflows, "steps": 100, "updates": 1000, "moved": moved}
+    loops = [EpochRecord(epoch, 1.0, norm, **loop) for epoch, norm in enumerate(norms[:-1])]
     path = replace(HALP8, model=replace(HALP8.model, random_bits=4), biased_ok=True) if biased else HALP8
     return Trace("halp", "none", {}, path, [*loops, EpochRecord(len(loops), 1.0, norms[-1])]).state
 
 
 def test_a_run_bears_the_first_name_that_holds() -> None:
     assert ended([1.0, math.inf]) is ended([1.0, math.nan]) is State.DIVERGED
-    assert ended([1.0, 0.5, 1.1], moved=False, biased=True, overflows=500) is State.DIVERGED
-    assert ended([1.0, 1.0], moved=False, biased=True, overflows=500) is State.FROZEN
-    assert ended([1.0, 1e-6], biased=True, overflows=500) is State.BIASED
-    assert ended([1.0, 1e-3], overflows=500) is State.CONVERGED
+    assert ended([1.0, 0.5, 1.1], moved=False, biased=True, model=500) is State.DIVERGED
+    assert ended([1.0, 1.0], moved=False, biased=True, model=500) is State.FROZEN
+    assert ended([1.0, 1e-6], biased=True, model=500) is State.BIASED
+    assert ended([1.0, 1e-3], model=500) is State.CONVERGED
     assert ended([1.0, 0.0], moved=False) is ended([0.0]) is State.CONVERGED
-    assert ended([1.0, 1.1e-3], overflows=11) is State.SATURATING
-    assert ended([1.0, 1.1e-3], overflows=10) is State.RUNNING
+    assert ended([1.0, 1.1e-3], model=6, increment=5) is State.SATURATING
+    assert ended([1.0, 1.1e-3], coefficient=2) is State.SATURATING
+    assert ended([1.0, 1.1e-3], model=5, increment=5, coefficient=1, accumulator=99) is State.RUNNING
     assert ended([1.0, 7.0, 0.9]) is State.RUNNING
 
 
@@ -50,10 +52,10 @@ def strict_json(trace: Trace) -> dict[str, Any]:
     return json.loads(json.dumps(trace.to_dict(), allow_nan=False))
 
 
-@pytest.mark.parametrize("path", [HALP8, BLOCKS], ids=lambda path: path.name)
-def test_no_gradient_at_the_start_ends_the_run_at_once(path: TrainingDatapath) -> None:
+@pytest.mark.parametrize(("algorithm", "path"), [("halp", HALP8), ("halp", BLOCKS), ("svrg", None)])
+def test_no_gradient_at_the_start_ends_the_run_at_once(algorithm: str, path: TrainingDatapath | None) -> None:
     problem = LeastSquares(problem_of().features, np.zeros(25))
-    trace = train(problem, "halp", path, epochs=5, **SETTINGS)
+    trace = train(problem, algorithm, path, epochs=5, **SETTINGS)
     assert len(trace.epochs) == 1
     assert trace.state is State.CONVERGED
     assert trace.gradient_norms == [0.0]

@@ -12,6 +12,8 @@ BAD_TOML = {
     "a table twice": ("[data]\n[data]", "got broken TOML"),
     "not UTF-8": (b"name = '\xff\xfe\x00'", "got broken TOML"),
     "binary": (bytes(range(256)), "got broken TOML"),
+    "a number of 5000 digits": (f"lanes = {'9' * 5000}", "got broken TOML"),
+    "lists 5000 deep": (f"lanes = {'[' * 5000}", "got broken TOML"),
     "unknown key": ("wdith = 8", "wdith: got an unknown field; allowed: name, lanes, data, "),
     "unknown key in a table": ("data = {wdith = 8}", "data.wdith: got an unknown field; allowed: width"),
     "unknown key in another": ("[generator]\nseed = 1", "generator.seed: got an unknown field; allowed: kind, "),

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import bittrue as bt
+
 SHORT = ("train", "--data", "diabetes", "--epochs", 1, "--epoch-length", 5)
 NAMES = ["[/]", "[red]8 bit[/red]", "$\\frac{$", "halp 8/8/8 µ", "100 %", ""]
 
@@ -18,7 +20,22 @@ def test_the_name_of_a_datapath_is_text_and_no_markup(program, tmp_path, command
     assert name in outcome.out.splitlines()[0]
 
 
-@pytest.mark.parametrize("file", ["[bold].json", "[/x].json", "a b.json", "$1.json"])
+def test_the_version_names_program_and_arithmetic(program):
+    outcome = program("--version")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"bittrue {bt.__version__}, arithmetic {bt.ARITHMETIC_VERSION}\n"
+
+
+def test_help_names_every_command_and_a_call_without_one_shows_it(program):
+    outcome = program("--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    for command in ("train", "explore", "datapath", "check", "bench"):
+        assert f" {command} " in outcome.out
+        assert program(command, "--help").code == 0
+    assert program().out == outcome.out
+
+
+@pytest.mark.parametrize("file", ["[bold].json", "[red]x.json", "a b.json", "$1.json"])
 def test_paths_are_shown_as_they_are(program, tmp_path, file):
     outcome = program(*SHORT, "--json", file)
     assert f"trace: {file}\n" in outcome.out

@@ -7,6 +7,7 @@ and in no stage does it always. Arrays come from one drawn seed, a part of their
 from typing import Any
 
 import numpy as np
+from hypothesis import note
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -143,7 +144,7 @@ def jobs(
             "targets": signed(path.link.table_bits, samples),
         }
     shape = (samples, columns)
-    return EpochJob(
+    job = EpochJob(
         path,
         kind,
         RawRows(signed(path.data.width, shape), signed(path.data.width, shape) if draw(st.booleans()) else None),
@@ -162,3 +163,5 @@ def jobs(
         first_step=draw(FIRST_STEPS),
         **records,
     )
+    note("\n".join(f"{name} = {value}" for name, value in vars(job).items()))
+    return job
