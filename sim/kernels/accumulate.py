@@ -40,7 +40,8 @@ def saturate(a: Any, b: Any, low: Any, high: Any, every: Any, out: Any) -> None:
 def accumulate_64(a: Any, b: Any, lanes: Any, cast: Any, rounding: Any, product: Any, overflow: Any, out: Any) -> Any:
     """Matmul of any accumulator, a (M, K), b (K, N), out (M, N).
 
-    Returns how many beats overflowed, the flat index of the first output with one, and the exact sum there. `cast` tells whether each product is first rounded by `rounding` and brought into the format of `product`.
+    Returns how many beats overflowed, the flat index of the first output with one, and the exact sum there. `cast`
+    tells whether each product is first rounded by `rounding` and brought into the format of `product`.
     """
     overflows, first, value = 0, -1, np.int64(0)
     beat = np.zeros(b.shape[1], np.int64)
