@@ -135,7 +135,7 @@ def matmul(
     beat = min(accumulator.lanes, left.shape[1]) * largest_a * largest_b
     if accumulator.product is not None:
         cut = -accumulator.product.format.frac
-        _refuse_past("product", width_of(-largest_a * largest_b, largest_a * largest_b) + max(-cut, 0))
+        _refuse_past("product", max(cut, width_of(-largest_a * largest_b, largest_a * largest_b) + max(-cut, 0)))
         beat = min(accumulator.lanes, left.shape[1]) << (accumulator.product.format.width - 1)
     widest = beat + (1 << (accumulator.width - 1))
     _refuse_past("accumulator", width_of(-widest, widest))

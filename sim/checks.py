@@ -18,7 +18,7 @@ from sim.engine import EpochJob, Registers, run
 from sim.errors import whole_number
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
-from sim.quantize import INTERMEDIATE_BITS, Requantizer
+from sim.quantize import INTERMEDIATE_BITS, Requantizer, mode_of
 from sim.random_bits import RandomWords, Xorshift32
 from sim.ranges import analyse
 from sim.rows import RawRows
@@ -62,7 +62,7 @@ def check_datapath(datapath: TrainingDatapath, columns: int = 784, link: Link = 
         >>> all(check.passed for check in check_datapath(TrainingDatapath.preset("halp8"), columns=100))
         True
     """
-    columns = whole_number("columns", columns, 1, 1 << 24)
+    columns, link = whole_number("columns", columns, 1, 1 << 24), mode_of(Link, "link", link)
     return [
         *_model_rounding(datapath),
         _nearest("coefficient", datapath.coefficient.rounding, NOMINAL_CUT),

@@ -89,7 +89,7 @@ def from_toml(kind: type[S], path: str | Path) -> S:
         table = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"{path}: got {error.strerror or error}; allowed: a readable TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # broken syntax or encoding, endless numbers or nesting
         raise InputError(f"{path}: got broken TOML ({error}); allowed: a TOML file") from None
     return from_table(kind, table, str(path))
 

@@ -52,7 +52,7 @@ def estimate(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE)
         (True, 800)
     """
     d, lanes, nodes = datapath, datapath.lanes, analyse(datapath, columns, link)
-    multiplier_bits = d.link.multiplier_bits
+    link, multiplier_bits = nodes.link, d.link.multiplier_bits
     shifted = d.increment.width - d.increment.fraction
     v, index = nodes["v"].needed, 0
     product = {

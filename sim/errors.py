@@ -20,6 +20,9 @@ class InputError(ValueError):
         sim.errors.InputError: width: got 0; allowed: a whole number from 1 to 64
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # one line, whatever the value looks like
+
 
 def whole_number(field: str, value: object, low: int, high: int) -> int:
     """Return `value` as an int if it is a whole number from `low` to `high`.

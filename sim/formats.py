@@ -177,6 +177,8 @@ class QFormat:
 
     def dot(self, other: QFormat, length: int) -> QFormat:
         """Return the format of every exact dot product of two vectors of `length` values."""
+        if not isinstance(other, QFormat):
+            raise InputError(f"dot: got {other!r}; allowed: a QFormat")
         length = whole_number("dot length", length, 1, 1 << 62)
         low, high = _product_bounds(self, other)
         name = f"{self}.dot({other}, {length})"

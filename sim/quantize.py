@@ -52,8 +52,7 @@ class Requantizer:
     centered: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.format, QFormat):
-            raise InputError(f"format: got {self.format!r}; allowed: a QFormat")
+        _a_format("format", self.format)
         object.__setattr__(self, "rounding", mode_of(Rounding, "rounding", self.rounding))
         object.__setattr__(self, "overflow", mode_of(Overflow, "overflow", self.overflow))
         bits = whole_number("random_bits", self.random_bits, 0, WORD_BITS)
@@ -81,6 +80,7 @@ class Requantizer:
             InputError: for values outside `source`, missing or superfluous random bits, more than 62 bits inside,
                 or under Overflow.ERROR the first value that does not fit.
         """
+        _a_format("source", source)
         values = integer_array("raw", raw)
         cut = source.frac - self.format.frac
         _refuse_past(f"{source} to {self.format}", source.width + max(-cut, 0), max(cut, 0), self.format.width)
@@ -177,8 +177,7 @@ def quantize(
         >>> quantize([1.3], QFormat(4, 0), scale=0.5)
         array([3], dtype=int8)
     """
-    if not isinstance(fmt, QFormat):
-        raise InputError(f"fmt: got {fmt!r}; allowed: a QFormat")
+    _a_format("fmt", fmt)
     rounding, overflow = mode_of(Rounding, "rounding", rounding), mode_of(Overflow, "overflow", overflow)
     array = real_array("values", values)
     _refuse_past(f"quantize to {fmt}", fmt.width, 0, fmt.width)
@@ -228,6 +227,7 @@ def dequantize(raw: ArrayLike, fmt: QFormat, scale: float | None = None) -> NDAr
         >>> dequantize([5, -11], QFormat(8, 4))
         array([ 0.3125, -0.6875])
     """
+    _a_format("fmt", fmt)
     values = integer_array("raw", raw)
     if int(values.min()) < fmt.low or int(values.max()) > fmt.high:
         raise InputError(f"raw: got values from {values.min()} to {values.max()}; allowed: {fmt.low} to {fmt.high}")
@@ -259,12 +259,19 @@ def real_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
 
 def positive_real(field: str, value: object) -> float:
     """Return `value` as a float if it is positive and finite."""
-    if isinstance(value, bool | str) or not np.isscalar(value):
-        raise InputError(f"{field}: got {value!r}; allowed: a positive finite number")
-    number = float(value)  # type: ignore[arg-type]  # a numpy or Python scalar
-    if not 0.0 < number < np.inf:
-        raise InputError(f"{field}: got {value!r}; allowed: a positive finite number")
-    return number
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = np.inf
+        if 0.0 < number < np.inf:
+            return number
+    raise InputError(f"{field}: got {value!r}; allowed: a positive finite number")
+
+
+def _a_format(field: str, value: object) -> None:
+    if not isinstance(value, QFormat):
+        raise InputError(f"{field}: got {value!r}; allowed: a QFormat")
 
 
 def _random_bits(rounding: Rounding, random: object) -> int:
@@ -286,7 +293,7 @@ def _words(rounding: Rounding, bits: int, random: object, count: int) -> NDArray
         return _NO_WORDS
     if isinstance(random, LinearGenerator):
         return random.words(count) & ((1 << bits) - 1)
-    if not hasattr(random, "take"):
+    if not (hasattr(random, "take") and hasattr(random, "bits")):
         raise InputError(f"random: got {random!r}; allowed: RandomWords or a generator, since {rounding} needs them")
     words, given = random.take(count)
     if given != bits:

@@ -52,7 +52,7 @@ def splitmix64(value: int) -> int:
     return value ^ (value >> 31)
 
 
-def generator_seed(seed: int, role: Role, index: int) -> int:
+def generator_seed(seed: int, role: int, index: int) -> int:
     """Return the non-zero 32-bit seed of generator `index` of a role.
 
     Args:
@@ -65,6 +65,8 @@ def generator_seed(seed: int, role: Role, index: int) -> int:
         True
     """
     seed = whole_number("seed", seed, 0, LARGEST_SEED)
+    role = whole_number("role", role, min(Role), max(Role))
+    index = whole_number("index", index, 0, (1 << 32) - 1)
     return splitmix64((splitmix64((4 * seed + role) % (1 << 64)) + index) % (1 << 64)) >> 32 or 0x9E3779B9
 
 
@@ -185,6 +187,8 @@ class Lfsr(LinearGenerator):
     ) -> None:
         width = whole_number("Lfsr width", width, 32, 64)
         self.leap = whole_number("Lfsr leap", leap, 1, 64)
+        if taps is not None and not isinstance(taps, tuple | list):
+            raise InputError(f"Lfsr taps: got {taps!r}; allowed: a tuple of exponents from 1 to {width}")
         self.taps = MAXIMAL_TAPS[width] if taps is None else tuple(whole_number("Lfsr taps", t, 1, width) for t in taps)
         if width not in self.taps:
             raise InputError(f"Lfsr taps: got {self.taps}; allowed: exponents from 1 to {width}, {width} among them")
@@ -200,6 +204,8 @@ class Lfsr(LinearGenerator):
 
 class RandomSource(Protocol):
     """What `quantize` and `requantize` take as `random`: something that gives words for an array of values."""
+
+    bits: int
 
     def take(self, count: int) -> tuple[NDArray[np.int64], int]:
         """Return `count` words and the bits of each."""
@@ -252,7 +258,10 @@ def lane_field(words: ArrayLike, lane: int, bits: int) -> int:
         >>> lane_field([0x04030201, 0x08070605], lane=5, bits=8)
         6
     """
+    if bits not in LANE_BITS:
+        raise InputError(f"bits: got {bits!r}; allowed: {', '.join(map(str, LANE_BITS))}")
     per_word = WORD_BITS // bits
+    lane = whole_number("lane", lane, 0, per_word * np.size(words) - 1)
     return int(np.asarray(words)[lane // per_word]) >> (bits * (lane % per_word)) & ((1 << bits) - 1)
 
 

@@ -8,7 +8,7 @@ from sim.datapath import Link, TrainingDatapath
 from sim.errors import InputError, whole_number
 from sim.formats import width_of
 from sim.modes import Overflow, Rounding
-from sim.quantize import INTERMEDIATE_BITS
+from sim.quantize import INTERMEDIATE_BITS, mode_of
 from sim.reference import limits, round_shift
 
 
@@ -135,6 +135,7 @@ def analyse(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE) 
         22
     """
     columns = whole_number("columns", columns, 1, 1 << 24)
+    link = mode_of(Link, "link", link)
     d, links = datapath, datapath.link
     x, z = Interval.of_width(d.data.width), Interval.of_width(d.model.width, True, d.model.overflow)
     register = Interval.of_width(d.accumulator.width, True, d.accumulator.overflow)

@@ -143,11 +143,12 @@ def test_a_file_that_cannot_be_written_is_refused(program, arguments):
     assert_refused(program(*arguments), BAD_OUTPUTS[arguments])
 
 
-def test_a_refused_figure_leaves_no_result_behind(program, tmp_path):
-    """Nothing is half written: a wrong ending is known before the run, and costs none."""
+@pytest.mark.parametrize("figure", ["run.xyz", f"{MISSING}/run.png", "folder.png"])
+def test_a_refused_figure_leaves_no_result_behind(program, tmp_path, figure):
+    """Nothing is half written: that a file cannot be is known before the run, and costs none."""
     before = sorted(tmp_path.iterdir())
-    outcome = program(*TRAIN, "--json", "run.json", "--figure", "run.xyz")
-    assert_refused(outcome, "figure: got 'run.xyz'")
+    outcome = program(*TRAIN, "--json", "run.json", "--figure", figure)
+    assert_refused(outcome, figure)
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -223,6 +223,16 @@ def test_sums_past_64_bits_end_where_the_accumulator_does(width, overflow):
 
 @pytest.mark.parametrize("bits", [24, 31, 53])
 @pytest.mark.parametrize("overflow", SATURATING)
+def test_a_beat_that_passes_the_last_whole_number_of_a_type_and_returns_keeps_its_last_bit(bits, overflow):
+    """From t, the beat p + p − p − p passes 2^bits with an odd sum; t is the largest code, and its neighbours."""
+    p, largest = (1 << (bits - 1)) - (1 << (bits - 5)), (1 << (bits - 3)) - 1
+    for t in range(largest - 3, largest + 1):
+        a = np.array([[t, 0, 0, 0, p, p, -p, -p], [-t, 0, 0, 0, -p, -p, p, p]])
+        assert matmul(a, np.ones((8, 1), np.int8), Accumulator(bits - 2, overflow, 4)).tolist() == [[t], [-t]]
+
+
+@pytest.mark.parametrize("bits", [24, 31, 53])
+@pytest.mark.parametrize("overflow", SATURATING)
 @pytest.mark.parametrize("lanes", [1, 3, 4])
 def test_saturating_sums_around_the_last_whole_number_of_a_type_lose_no_bit(bits, overflow, lanes):
     """A float32 holds every integer up to 2^24, an int32 to 2^31, a float64 to 2^53; partial sums pass these ends."""
