@@ -42,8 +42,8 @@ def halp(
     Raises:
         InputError: without a datapath, or where a scale does not fit the link's registers.
     """
-    if datapath is None:
-        raise InputError("datapath: got none; allowed: a TrainingDatapath, since halp runs on the engine")
+    if not isinstance(datapath, TrainingDatapath):
+        raise InputError(f"datapath: got {datapath!r}; allowed: a TrainingDatapath, since halp runs on the engine")
     path, step = datapath, parameters.step
     problem, raw, data_scale = quantized(problem, path.data_format)
     fraction, cut = path.increment.fraction, path.product.cut
@@ -56,10 +56,11 @@ def halp(
     w, epoch = np.zeros(columns), 0
     while True:
         gradient = problem.gradient(w)
-        scale = norm(gradient) / (parameters.mu * largest)
+        length = norm(gradient)
+        scale = length / (parameters.mu * largest)
         gradient_scale = math.ldexp(scale, -fraction)
-        if (epoch == 0 and scale > 0.0 == gradient_scale) or scale == 0.0 < norm(gradient):
-            raise InputError(f"mu: got {parameters.mu}; allowed: a number that leaves the offset's last bit above 0")
+        if epoch == 0 and 0.0 < length < math.inf and not 0.0 < gradient_scale < math.inf:
+            raise InputError(f"mu: got {parameters.mu}; allowed: a number at which the offset's last bit is a float64")
         if not 0.0 < gradient_scale < math.inf:  # done, or diverged: the training loop tells which
             yield Point(problem, w, gradient)
             return

@@ -42,7 +42,7 @@ class LeastSquares:
 
     def __post_init__(self) -> None:
         for field in ("features", "targets"):
-            array = real_array(field, getattr(self, field))
+            array = real_array(field, getattr(self, field)).copy()
             if not np.isfinite(array).all():
                 index = np.argwhere(~np.isfinite(array))[0].tolist()
                 raise InputError(f"{field}{index}: got {array[tuple(index)]}; allowed: finite numbers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from algorithms.problems import LeastSquares
 from algorithms.trace import EpochRecord, Trace
 from sim.datapath import TrainingDatapath
-from sim.engine import EpochJob, EpochResult, run
+from sim.engine import EpochJob, EpochResult, backends, run
 from sim.errors import InputError, whole_number
 from sim.host import norm
 from sim.quantize import positive_real
 from sim.random_bits import LARGEST_SEED
 
 Floats = NDArray[np.float64]
-LARGEST_EPOCH = 1 << 31
+LARGEST_EPOCH = 1 << 26
 """Bound on the inner steps of an epoch."""
 
 
@@ -43,11 +43,10 @@ class Parameters:
     seed: int
 
     def __post_init__(self) -> None:
-        positive_real("step", self.step)
-        whole_number("epoch_length", self.epoch_length, 0, LARGEST_EPOCH)
-        whole_number("epochs", self.epochs, 0, 1 << 20)
-        positive_real("mu", self.mu)
-        whole_number("seed", self.seed, 0, LARGEST_SEED)
+        for name in ("step", "mu"):
+            object.__setattr__(self, name, positive_real(name, getattr(self, name)))
+        for name, high in (("epoch_length", LARGEST_EPOCH), ("epochs", 1 << 20), ("seed", LARGEST_SEED)):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 0, high))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +113,10 @@ def train(
         True
     """
     chosen = _algorithm(algorithm)
+    if backend not in backends():
+        raise InputError(f"backend: got {backend!r}; allowed: {', '.join(backends())}")
     parameters = Parameters(step, epoch_length, epochs, mu, seed)
-    given = {"step": step, "epoch_length": epoch_length, "epochs": epochs, "mu": mu, "seed": seed, "backend": backend}
-    trace = Trace(algorithm, problem.name, given, datapath)
+    trace = Trace(algorithm, problem.name, {**asdict(parameters), "backend": backend}, datapath)
     points = chosen(problem, datapath, parameters)
     point = next(points)
     for epoch in range(epochs + 1):

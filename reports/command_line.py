@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from sim.datapath import preset_names
 from sim.errors import InputError, whole_number
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ out, notes = _console(), _console(stderr=True)
 
 DatapathArgument = Annotated[
     Optional[str],  # noqa: UP045  # typer reads the annotation at run time
-    typer.Argument(metavar="[DATAPATH.toml]", help="A TOML file, or the name of a shipped datapath, such as halp8."),
+    typer.Argument(metavar="DATAPATH.toml", help=f"A TOML file, or a shipped datapath: {', '.join(preset_names())}."),
 ]
 DataOption = Annotated[str, typer.Option("--data", help="A shipped data set: reference or diabetes.")]
 JsonOption = Annotated[Optional[Path], typer.Option("--json", help="Write everything as JSON to this file.")]  # noqa: UP045
@@ -102,10 +103,11 @@ def train(
     from algorithms.training import LARGEST_EPOCH
     from algorithms.training import train as run_training
     from reports.figures import check_figure_path, draw_traces
-    from reports.files import write_json
+    from reports.files import check_writable, write_json
     from reports.tables import closing_line, epochs_table
 
     check_figure_path(figure)
+    check_writable(figure, json)
     if epoch_length is not None:
         whole_number("epoch_length", epoch_length, 1, LARGEST_EPOCH)
     path = _datapath(datapath) if algorithm != "svrg" or datapath is not None else None
@@ -156,12 +158,13 @@ def explore(
     from algorithms.data import load
     from algorithms.training import train as run_training
     from reports.figures import check_figure_path
-    from reports.files import write_json
+    from reports.files import check_writable, write_json
     from reports.tables import styled
     from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths
     from sim.cost import LABEL
 
     check_figure_path(figure)
+    check_writable(figure, json)
     base = _datapath(datapath or "halp12")
     problem, settings = load(data)
     baseline = run_training(

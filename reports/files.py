@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,23 @@ def writable(path: Path) -> Iterator[Path]:
         yield path
     except OSError as error:
         raise InputError(f"{path}: got {error.strerror or error}; allowed: a file that can be written") from None
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Raise an InputError if a file could not be written; to be called before a long run.
+
+    Args:
+        paths: the files; None for those that were not asked for.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"{path}: got Is a directory; allowed: a file that can be written")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: got No such file or directory; allowed: a file that can be written")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise InputError(f"{path}: got Permission denied; allowed: a file that can be written")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -84,8 +84,10 @@ def from_toml(kind: type[S], path: str | Path) -> S:
     Raises:
         InputError: for a missing or unreadable file, broken TOML, or a bad field.
     """
+    if not isinstance(path, str | Path):
+        raise InputError(f"path: got {path!r}; allowed: the path of a TOML file")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
         table = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"{path}: got {error.strerror or error}; allowed: a readable TOML file") from None

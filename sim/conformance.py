@@ -17,7 +17,7 @@ from typing import Any
 ARITHMETIC_VERSION = 1
 """Number of the arithmetic; results of two versions need not be equal."""
 
-DIGESTS = {1: "fc9c9147184666228d909efc749d82de7fefe392d97f1c46af782bfbae8bc50c"}
+DIGESTS = {1: "eb36f12907f6d181cb05882530e5cac863d167b681b8e74212e71c2361f4f324"}
 """SHA-256 of the conformance set of each version."""
 
 
@@ -137,13 +137,22 @@ def _generators() -> list[dict[str, Any]]:
 
 
 def _engine() -> list[dict[str, Any]]:
-    """One short epoch of each link on datapaths that saturate, with block exponents, and on a wrapping one."""
+    """One short epoch of each link on datapaths of all kinds: every stage overflows, every random source is used."""
     import numpy as np
     from msgspec.structs import replace
 
-    from sim.datapath import Accumulation, Coefficient, Increment, Link, Model, TrainingDatapath
+    from sim.datapath import (
+        Accumulation,
+        Coefficient,
+        Generator,
+        Increment,
+        Link,
+        Model,
+        RandomGenerator,
+        TrainingDatapath,
+    )
     from sim.engine import EpochJob, Registers, run
-    from sim.modes import Overflow
+    from sim.modes import Overflow, Rounding
     from sim.random_bits import Xorshift32
     from sim.rows import RawRows
 
@@ -154,6 +163,14 @@ def _engine() -> list[dict[str, Any]]:
         replace(preset("halp8"), lanes=8, accumulator=Accumulation(width=14, overflow=Overflow.WRAP)),
         replace(preset("halp8"), lanes=4, model=Model(random_bits=4), biased_ok=True),
         replace(preset("halp8"), lanes=2, coefficient=Coefficient(width=4), increment=Increment(width=9, fraction=6)),
+        replace(
+            preset("halp8"),
+            lanes=2,
+            model=Model(rounding=Rounding.TIES_EVEN, random_bits=0, overflow=Overflow.SAT_SYM),
+            coefficient=Coefficient(width=12, rounding=Rounding.STOCHASTIC),
+            generator=RandomGenerator(kind=Generator.LFSR, width=40, leap=8),
+        ),
+        replace(preset("halp8"), lanes=16, generator=RandomGenerator(kind=Generator.LFSR)),
     ]
     rows, columns, steps = 6, 10, 12
     vectors = []
@@ -175,10 +192,11 @@ def _engine() -> list[dict[str, Any]]:
             }
             shape = shapes[link]
             table_bits = links.table_bits - 1 if link is Link.ABSOLUTE_TABLE else links.slope_bits
+            twin = signed(path.data.width, (rows, columns)) if path.lanes == 2 else None  # two samples of each row
             job = EpochJob(
                 path,
                 link,
-                RawRows(signed(path.data.width, (rows, columns))),
+                RawRows(signed(path.data.width, (rows, columns)), twin),
                 indices=words(16, steps) % rows,
                 z=signed(path.model.width, columns),
                 h=signed(path.increment.width, columns) // 8,
@@ -195,7 +213,8 @@ def _engine() -> list[dict[str, Any]]:
             arrays = ("indices", "z", "h", "table", "exponents", "offsets", "grid", "targets")
             registers = {name: getattr(job.registers, name) for name in Registers.__slots__}
             vectors.append(
-                {"datapath": path.to_toml(), "link": link, "rows": job.rows.dot.tolist(), "seed": 5, "first_step": 1000,
+                {"datapath": path.to_toml(), "link": link, "rows": job.rows.dot.tolist(),
+                 "update_rows": [] if twin is None else twin.tolist(), "seed": 5, "first_step": 1000,
                  "registers": registers, **{name: np.asarray(getattr(job, name)).tolist() for name in arrays},
                  "out": {"z": result.z.tolist(), "counts": result.counts, "cycles": result.cycles,
                          "extremes": {node: list(ends) for node, ends in result.extremes.items()}}}

@@ -72,6 +72,8 @@ def integers(field: str, values: ArrayLike, dimensions: int | None = None) -> ND
         array = np.asarray(values)
     except ValueError:
         raise InputError(f"{field}: got rows of different lengths; allowed: a regular array of integers") from None
+    if np.ma.isMaskedArray(values):
+        raise InputError(f"{field}: got a masked array; allowed: an array without missing values")
     if array.size == 0:
         raise InputError(f"{field}: got an empty array of shape {array.shape}; allowed: at least one value")
     if array.dtype.kind not in "iu":

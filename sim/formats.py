@@ -87,7 +87,7 @@ class QFormat:
             sfix9_En7
         """
         try:
-            low, high, step = Fraction(low), Fraction(high), Fraction(step)
+            low, high, step = (Fraction(v.item() if isinstance(v, np.generic) else v) for v in (low, high, step))
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"covering: got ({low!r}, {high!r}, {step!r}); allowed: three finite numbers") from None
         numerator, denominator = step.numerator, step.denominator

@@ -55,6 +55,8 @@ class Requantizer:
         _a_format("format", self.format)
         object.__setattr__(self, "rounding", mode_of(Rounding, "rounding", self.rounding))
         object.__setattr__(self, "overflow", mode_of(Overflow, "overflow", self.overflow))
+        if not isinstance(self.centered, bool):
+            raise InputError(f"centered: got {self.centered!r}; allowed: True or False")
         bits = whole_number("random_bits", self.random_bits, 0, WORD_BITS)
         if self.rounding.is_stochastic and bits == 0:
             raise InputError(f"random_bits: got 0; allowed: 1 to {WORD_BITS}, since {self.rounding} needs random bits")
@@ -252,6 +254,8 @@ def real_array(field: str, values: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(array, np.float64, order="C")
     except (TypeError, ValueError):
         raise InputError(f"{field}: got {type(values).__name__}; allowed: real numbers in a regular array") from None
+    if np.ma.isMaskedArray(values):
+        raise InputError(f"{field}: got a masked array; allowed: an array without missing values")
     if array.size == 0:
         raise InputError(f"{field}: got an empty array of shape {array.shape}; allowed: at least one value")
     return array

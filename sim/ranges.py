@@ -102,7 +102,10 @@ class RangeAnalysis:
     nodes: tuple[Node, ...]
 
     def __getitem__(self, name: str) -> Node:
-        return next(node for node in self.nodes if node.name == name)
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
 
     @property
     def safe_accumulator(self) -> int:

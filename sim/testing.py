@@ -246,7 +246,8 @@ def _words(random_bits: int, values: int) -> Integers:
     count = 1 << random_bits
     most = max(16, (1 << 20) // values)
     step = -(-count // most)
-    return np.unique(np.append(np.arange(0, count, step), count - 1))
+    odd = [word for word in (1, count // 2 - 1, count // 2 + 1, count - 1) if 0 <= word < count]
+    return np.unique(np.append(np.arange(0, count, step), odd))
 
 
 def _patterns(fmt: QFormat, length: int) -> list[Integers]:

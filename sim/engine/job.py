@@ -110,6 +110,9 @@ class EpochJob:
     first_step: int = 0
 
     def __post_init__(self) -> None:
+        for name, kind in (("datapath", TrainingDatapath), ("rows", RawRows), ("registers", Registers)):
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"{name}: got {type(getattr(self, name)).__name__}; allowed: {kind.__name__}")
         path, (count, columns) = self.datapath, self.rows.shape
         object.__setattr__(self, "link", mode_of(Link, "link", self.link))
         analyse(path, columns, self.link).require_representable()
@@ -153,7 +156,7 @@ class EpochJob:
             return
         if not used:
             raise InputError(f"{name}: got an array; allowed: none with link {self.link}")
-        array = integer_array(name, given, 1 if shape is None else len(shape))
+        array = integer_array(name, given, 1 if shape is None else len(shape)).copy()
         if shape is not None and array.shape != shape:
             raise InputError(f"{name}: got shape {array.shape}; allowed: {shape}")
         _inside(name, array, allowed)

@@ -171,7 +171,7 @@ def test_bad_parameters_are_refused_by_name(change: dict[str, Any], text: str) -
 
 
 def test_halp_needs_a_datapath_and_training_an_algorithm() -> None:
-    with pytest.raises(InputError, match="datapath: got none; allowed: a TrainingDatapath"):
+    with pytest.raises(InputError, match="datapath: got None; allowed: a TrainingDatapath"):
         train(problem_of(), "halp", epochs=1, **SETTINGS)
     with pytest.raises(InputError, match="algorithm: got 'adam'; allowed: halp, svrg"):
         train(problem_of(), "adam", HALP8, epochs=1, **SETTINGS)

@@ -165,7 +165,7 @@ def test_a_port_and_the_kernel_pass_the_engine(vector):
     job = EpochJob(
         from_table(TrainingDatapath, tomllib.loads(vector["datapath"])),
         Link(vector["link"]),
-        RawRows(np.array(vector["rows"])),
+        RawRows(np.array(vector["rows"]), np.array(vector["update_rows"]) if vector["update_rows"] else None),
         registers=Registers(**vector["registers"]),
         seed=vector["seed"],
         first_step=vector["first_step"],
