@@ -73,9 +73,6 @@ def run_bench(quick: bool = False) -> list[Ratio]:
 
     Args:
         quick: 3 repeats instead of 15, on the same sizes.
-
-    Example:
-        >>> ratios = run_bench(quick=True)  # doctest: +SKIP
     """
     repeats = 3 if quick else 15
     with threadpool_limits(1):

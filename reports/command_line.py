@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -38,11 +38,11 @@ def _console(stderr: bool = False) -> Console:
 out, notes = _console(), _console(stderr=True)
 
 DatapathArgument = Annotated[
-    Optional[str],  # noqa: UP045  # typer reads the annotation at run time
+    str | None,
     typer.Argument(metavar="DATAPATH.toml", help=f"A TOML file, or a shipped datapath: {', '.join(preset_names())}."),
 ]
 DataOption = Annotated[str, typer.Option("--data", help="A shipped data set: reference or diabetes.")]
-JsonOption = Annotated[Optional[Path], typer.Option("--json", help="Write everything as JSON to this file.")]  # noqa: UP045
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")]
 ColumnsOption = Annotated[int, typer.Option(help="Values in a row, d.")]
 LinkOption = Annotated[str, typer.Option(help="affine, centred_table or absolute_table.")]
 
@@ -88,10 +88,10 @@ def train(
     datapath: DatapathArgument = None,
     data: DataOption = "reference",
     algorithm: Annotated[str, typer.Option(help="halp (on the datapath) or svrg (float64).")] = "halp",
-    step: Annotated[Optional[float], typer.Option(help="Step size α; by default the data set's.")] = None,  # noqa: UP045
-    epoch_length: Annotated[Optional[int], typer.Option(help="Inner steps an epoch, T.")] = None,  # noqa: UP045
-    epochs: Annotated[Optional[int], typer.Option(help="Number of epochs.")] = None,  # noqa: UP045
-    mu: Annotated[Optional[float], typer.Option(help="HALP's μ: the offset spans ‖∇f‖/μ.")] = None,  # noqa: UP045
+    step: Annotated[float | None, typer.Option(help="Step size α; by default the data set's.")] = None,
+    epoch_length: Annotated[int | None, typer.Option(help="Inner steps an epoch, T.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
+    mu: Annotated[float | None, typer.Option(help="HALP's μ: the offset spans ‖∇f‖/μ.")] = None,
     seed: Annotated[int, typer.Option(help="Every random choice is a function of it.")] = 0,
     backend: Annotated[str, typer.Option(help="kernel (compiled) or reference (Python integers).")] = "kernel",
     json: JsonOption = None,
@@ -232,8 +232,8 @@ def check(
     datapath: DatapathArgument = None,
     columns: ColumnsOption = 784,
     link: LinkOption = "affine",
-    skip: Annotated[Optional[list[str]], typer.Option(help="Name of a check that may fail; repeatable.")] = None,  # noqa: UP045
-    junit: Annotated[Optional[Path], typer.Option(help="Write the results as JUnit XML.")] = None,  # noqa: UP045
+    skip: Annotated[list[str] | None, typer.Option(help="Name of a check that may fail; repeatable.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
     """Check a datapath: unbiasedness and variance of every rounding, range proof, expectation of an engine step.
 

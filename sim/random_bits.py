@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
@@ -70,7 +71,7 @@ def generator_seed(seed: int, role: int, index: int) -> int:
     return splitmix64((splitmix64((4 * seed + role) % (1 << 64)) + index) % (1 << 64)) >> 32 or 0x9E3779B9
 
 
-class LinearGenerator:
+class LinearGenerator(ABC):
     """A register whose next state is a linear map over GF(2) of the present one; a word is its low 32 bits.
 
     Output n of a generator is taken after n + 1 steps. Linearity gives exact jump-ahead by matrix powers. A generator
@@ -89,9 +90,9 @@ class LinearGenerator:
         self.position = 0
         self.jump(position)
 
+    @abstractmethod
     def step(self, state: int) -> int:
         """Return the state one word later: the definition, in integers."""
-        raise NotImplementedError
 
     def next(self) -> int:
         """Return the next word and advance by one."""
