@@ -70,6 +70,8 @@ def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None) -
     """
     if backend not in _BACKENDS:
         raise InputError(f"backend: got {backend!r}; allowed: {', '.join(_BACKENDS)}")
+    if trace is not None and not isinstance(trace, range):
+        raise InputError(f"trace: got {trace!r}; allowed: range(first, stop)")
     if trace is not None and (trace.step != 1 or trace.start < 0 or trace.stop > job.steps or not len(trace)):
         raise InputError(f"trace: got {trace}; allowed: range(first, stop) within 0 to {job.steps}")
     return _BACKENDS[backend](job, trace)
