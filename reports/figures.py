@@ -54,11 +54,11 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         InputError: for an unknown ending or a file that cannot be written.
     """
-    from matplotlib.text import Text
-
     check_figure_path(path)
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # names are text, whatever they look like
+    legends = (ax.get_legend() for ax in figure.axes)
+    names = [text for legend in legends if legend is not None for text in legend.get_texts()]
+    for text in (*figure.texts, *names):
+        text.set_parse_math(False)  # the name of a datapath is text, whatever it looks like
     with writable(path):
         figure.savefig(path, dpi=150)
 

@@ -1,10 +1,14 @@
 """What is shown is what was meant: names and paths as they are written, whatever the terminal can show."""
 
 import json
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from matplotlib.text import Text
 
 import bittrue as bt
+from reports.figures import new_figure, save
 
 SHORT = ("train", "--data", "diabetes", "--epochs", 1, "--epoch-length", 5)
 NAMES = ["[/]", "[red]8 bit[/red]", "$\\frac{$", "halp 8/8/8 µ", "100 %", ""]
@@ -67,3 +71,17 @@ def test_a_pipe_gets_plain_text_with_every_number_whole(process, tmp_path):
 def test_no_home_is_needed(process, tmp_path):
     outcome = process(tmp_path, *SHORT, HOME="/nonexistent", XDG_CACHE_HOME="", TERM="")
     assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_a_name_is_drawn_as_text_and_the_ticks_of_an_axis_as_numbers():
+    """Only names are taken literally: a logarithmic axis writes its ticks as formulas."""
+    figure, (axes,) = new_figure(1)
+    axes.plot([1, 2], [1, 1000], label="$\\frac{$")
+    axes.set_yscale("log")
+    axes.legend()
+    figure.suptitle("$x$")
+    with NamedTemporaryFile(suffix=".png") as file:
+        save(figure, Path(file.name))
+    literal = {text.get_text() for text in figure.findobj(Text) if not text.get_parse_math()}
+    assert literal == {"$\\frac{$", "$x$"}
+    assert any("10^{" in tick.get_text() for tick in axes.get_yticklabels())
