@@ -5,11 +5,16 @@ Modes and shifts enter as run-time numbers, so that each kernel is compiled once
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 
+_FILES = sorted(Path(__file__).parent.glob("*.py"))
+_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
+"""Digest of all kernel sources: part of every cache entry, so that no old arithmetic outlives a change."""
 KERNELS: list[Any] = []
 """Every compiled function, for counting specialisations."""
 
@@ -17,6 +22,8 @@ KERNELS: list[Any] = []
 def kernel(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a function, cached on disk, without the interpreter lock; `options` are those of numba's njit."""
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    index = compiled._cache._cache_file  # numba watches a kernel's own file only, not those of the kernels it calls
+    index._source_stamp = (index._source_stamp, _SOURCES)
     KERNELS.append(compiled)
     return compiled
 
