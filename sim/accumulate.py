@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sim.errors import InputError, integer_array, whole_number
 from sim.formats import QFormat, width_of
 from sim.modes import Overflow, Rounding
-from sim.quantize import INTERMEDIATE_BITS, Requantizer, mode_of
+from sim.quantize import INTERMEDIATE_BITS, Requantizer, mode_of, refuse_past
 from sim.reference import limits
 from sim.statistics import Statistics
 
@@ -135,10 +135,12 @@ def matmul(
     beat = min(accumulator.lanes, left.shape[1]) * largest_a * largest_b
     if accumulator.product is not None:
         cut = -accumulator.product.format.frac
-        _refuse_past("product", max(cut, width_of(-largest_a * largest_b, largest_a * largest_b) + max(-cut, 0)))
-        beat = min(accumulator.lanes, left.shape[1]) << (accumulator.product.format.width - 1)
+        refuse_past("product", max(cut, width_of(-largest_a * largest_b, largest_a * largest_b) + max(-cut, 0)))
+        beat = min(accumulator.lanes, left.shape[1]) * max(
+            -accumulator.product.format.low, accumulator.product.format.high
+        )
     widest = beat + (1 << (accumulator.width - 1))
-    _refuse_past("accumulator", width_of(-widest, widest))
+    refuse_past("accumulator", width_of(-widest, widest))
 
     if statistics is not None or accumulator.product is not None or accumulator.overflow is Overflow.ERROR:
         return _beat_by_beat(left, right, accumulator, statistics).astype(dtype)
@@ -234,8 +236,3 @@ def _beat_by_beat(
 
 def _magnitude(values: NDArray[np.int64]) -> int:
     return max(-int(values.min()), int(values.max()))
-
-
-def _refuse_past(name: str, bits: int) -> None:
-    if bits > INTERMEDIATE_BITS:
-        raise InputError(f"{name}: an intermediate of {bits} bits; allowed: at most {INTERMEDIATE_BITS} bits")

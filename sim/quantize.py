@@ -85,7 +85,7 @@ class Requantizer:
         _a_format("source", source)
         values = integer_array("raw", raw)
         cut = source.frac - self.format.frac
-        _refuse_past(f"{source} to {self.format}", source.width + max(-cut, 0), max(cut, 0), self.format.width)
+        refuse_past(f"{source} to {self.format}", max(source.width + max(-cut, 0), cut, self.format.width))
         if int(values.min()) < source.low or int(values.max()) > source.high:
             raise InputError(
                 f"raw: got values from {values.min()} to {values.max()}; "
@@ -182,7 +182,7 @@ def quantize(
     _a_format("fmt", fmt)
     rounding, overflow = mode_of(Rounding, "rounding", rounding), mode_of(Overflow, "overflow", overflow)
     array = real_array("values", values)
-    _refuse_past(f"quantize to {fmt}", fmt.width, 0, fmt.width)
+    refuse_past(f"quantize to {fmt}", fmt.width)
     divisor = 2.0**-fmt.frac if scale is None else positive_real("scale", scale)
     bits = _random_bits(rounding, random)
     words = _words(rounding, bits, random, array.size)
@@ -305,10 +305,10 @@ def _words(rounding: Rounding, bits: int, random: object, count: int) -> NDArray
     return np.array(words, np.int64)
 
 
-def _refuse_past(name: str, source_bits: int, cut: int, target_bits: int) -> None:
-    needed = max(source_bits, cut, target_bits)
-    if needed > INTERMEDIATE_BITS:
-        raise InputError(f"{name}: an intermediate of {needed} bits; allowed: at most {INTERMEDIATE_BITS} bits")
+def refuse_past(name: str, bits: int) -> None:
+    """Raise an InputError if an operation needs an intermediate of more than 62 bits."""
+    if bits > INTERMEDIATE_BITS:
+        raise InputError(f"{name}: an intermediate of {bits} bits; allowed: at most {INTERMEDIATE_BITS} bits")
 
 
 def _raise_overflow(value: float, flat: int, shape: tuple[int, ...], fmt: QFormat, step: float | Fraction) -> None:
