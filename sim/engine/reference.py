@@ -13,14 +13,17 @@ z_j = sat(z_j + round(a_j >> (sh + e_b)))
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from sim.datapath import Link
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.datapath import Link, TrainingDatapath
 from sim.engine.cycles import epoch_cycles
-from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
+from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, Registers, StageTrace
 from sim.modes import Overflow, Rounding
 from sim.random_bits import WORD_BITS, Role, lane_field
-from sim.reference import accumulate, apply_overflow, cast, round_shift
+from sim.reference import accumulate, apply_overflow, round_shift
 
 
 def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
@@ -34,7 +37,7 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
     z, h = job.z.tolist(), job.h.tolist()
     exponents = job.exponents.tolist()
     update_position = job.first_step * job.beats
-    update = [path.generator.make(job.seed, Role.UPDATE, g, update_position) for g in range(path.generators)]
+    generators = [path.generator.make(job.seed, Role.UPDATE, g, update_position) for g in range(path.generators)]
     own = path.generator.make(job.seed, Role.COEFFICIENT, 0, job.first_step)
     counts = dict.fromkeys(COUNTED, 0)
     seen: dict[str, list[int]] = {node: [] for node in OBSERVED}
@@ -56,24 +59,26 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
                 record.accumulator[at, beat] = total
         seen["t"].append(total)
 
-        index, coefficient = _coefficient(job, row, total, own.next() if _needs_words(job) else 0, counts)
-        seen["u"].append(index)
-        seen["c"].append(coefficient)
+        v, u, value = total + int(job.offsets[row]), 0, 0
+        if job.link is not Link.AFFINE:
+            exact, u = table_index(path, job.registers, v)
+            counts["index"] += u != exact
+            value = table_value(path, job.link, job.table, u, int(job.grid[row]) if len(job.grid) else 0)
+        target = int(job.targets[row]) if len(job.targets) else 0
+        word = own.next() if path.coefficient.rounding.is_stochastic else 0
+        exact, c = coefficient(path, job.link, job.registers, v, value, target, word)
+        counts["coefficient"] += c != exact
+        seen["u"].append(u)
+        seen["c"].append(c)
         if record:
-            record.index[at], record.coefficient[at] = index, coefficient
+            record.index[at], record.coefficient[at] = u, c
 
         for beat in range(job.beats):
-            words = [generator.next() for generator in update]
+            words = [generator.next() for generator in generators]
             for lane, j in enumerate(range(beat * lanes, min((beat + 1) * lanes, columns))):
                 word = lane_field(words, lane, path.model.random_bits) if words else 0
-                p = round_shift(coefficient * xb[j], path.product.cut, path.product.rounding)
-                a = apply_overflow(-p - h[j], path.increment.width, True, path.increment.overflow)
-                counts["increment"] += a != -p - h[j]
-                cut = path.increment.fraction + exponents[beat]
-                moved = z[j] + round_shift(
-                    a, cut, path.model.rounding, word, path.model.random_bits, path.model.centered
-                )
-                z[j] = apply_overflow(moved, path.model.width, True, path.model.overflow)
+                p, exact, a, moved, z[j] = update(path, c, xb[j], h[j], z[j], exponents[beat], word)
+                counts["increment"] += a != exact
                 counts["model"] += z[j] != moved
                 for node, value in (("p", p), ("a", a), ("z", z[j])):
                     seen[node].append(value)
@@ -86,27 +91,68 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
     return EpochResult(np.array(z, np.int64), counts, extremes, cycles, trace)
 
 
-def _needs_words(job: EpochJob) -> bool:
-    return job.datapath.coefficient.rounding.is_stochastic
+def table_index(path: TrainingDatapath, registers: Registers, v: Any) -> tuple[Any, Any]:
+    """Return the table index before and after its saturation, from the dot product plus offset."""
+    exact = round_shift(v * registers.index_multiplier, registers.index_shift, Rounding.TIES_POS)
+    return exact, apply_overflow(exact, path.link.index_bits, True, Overflow.SAT)
 
 
-def _coefficient(job: EpochJob, row: int, total: int, word: int, counts: dict[str, int]) -> tuple[int, int]:
-    """Return the table index and the coefficient of a step."""
-    stage, registers = job.datapath.coefficient, job.registers
-    v = total + int(job.offsets[row])
-    index, product = 0, v * registers.multiplier
-    if job.link is not Link.AFFINE:
-        bits, table = job.datapath.link.index_bits, job.table
-        exact = round_shift(v * registers.index_multiplier, registers.index_shift, Rounding.TIES_POS)
-        index = apply_overflow(exact, bits, True, Overflow.SAT)
-        counts["index"] += index != exact
-        entry = index + (1 << (bits - 1))
-        if job.link is Link.CENTRED_TABLE:
-            product = v * int(table[int(job.grid[row]), entry])
-        else:
-            product = registers.multiplier * (int(table[entry]) - int(job.targets[row]))
-    args = (registers.shift, stage.width, True, stage.rounding)
+def table_value(path: TrainingDatapath, link: Link, table: NDArray[np.int64], index: int, grid: int) -> int:
+    """Return the table's entry at a signed index; `grid` is the row of a centred table."""
+    entry = index + (1 << (path.link.index_bits - 1))
+    return int(table[grid, entry] if link is Link.CENTRED_TABLE else table[entry])
+
+
+def coefficient(
+    path: TrainingDatapath,
+    link: Link,
+    registers: Registers,
+    v: Any,
+    value: Any = 0,
+    target: Any = 0,
+    word: Any = 0,
+) -> tuple[Any, Any]:
+    """Return the coefficient before and after its overflow.
+
+    Args:
+        path: widths and modes.
+        link: the link unit.
+        registers: its scale registers.
+        v: dot product plus offset.
+        value: the table's entry; none for the affine link.
+        target: G, of the absolute table link.
+        word: random word of 32 bits, if the coefficient's rounding is stochastic.
+    """
+    match link:
+        case Link.AFFINE:
+            product = v * registers.multiplier
+        case Link.CENTRED_TABLE:
+            product = v * value
+        case Link.ABSOLUTE_TABLE:
+            product = registers.multiplier * (value - target)
+    stage = path.coefficient
     exact = round_shift(product, registers.shift, stage.rounding, word, WORD_BITS)
-    coefficient = cast(product, *args, stage.overflow, word, WORD_BITS)
-    counts["coefficient"] += coefficient != exact
-    return index, coefficient
+    return exact, apply_overflow(exact, stage.width, True, stage.overflow)
+
+
+def update(
+    path: TrainingDatapath, coefficient: Any, x: Any, h: Any, z: Any, exponent: int, word: Any = 0
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return p; the increment before and after its overflow; the model word before and after its overflow.
+
+    Args:
+        path: widths and modes.
+        coefficient: c.
+        x: data word.
+        h: gradient word.
+        z: model word.
+        exponent: block exponent e_b.
+        word: random field of the lane.
+    """
+    model, increment = path.model, path.increment
+    p = round_shift(coefficient * x, path.product.cut, path.product.rounding)
+    exact = -p - h
+    a = apply_overflow(exact, increment.width, True, increment.overflow)
+    cut = increment.fraction + exponent
+    moved = z + round_shift(a, cut, model.rounding, word, model.random_bits, model.centered)
+    return p, exact, a, moved, apply_overflow(moved, model.width, True, model.overflow)
