@@ -11,6 +11,8 @@ from pathlib import Path
 
 from junitparser import JUnitXml
 
+from algorithms.readers import INSTALL, PACKAGE, fashion_mnist_is_there
+
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "tests"
 NO_TESTS_COLLECTED = 5  # pytest's exit code
@@ -34,7 +36,7 @@ SUITES = (
     Suite("cli", 120, 2, ("tests/cli",)),
     Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "reports")),
 )
-SELECTIONS = {"all": (), "quick": ("-m", "not slow and not cosim")}
+SELECTIONS = {"all": "", "quick": "not slow and not cosim"}
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,41 @@ class Counts:
         return ", ".join(parts)
 
 
-def run(suite: Suite, selection: str) -> tuple[Counts, float]:
+def markers(selection: str, *others: str) -> tuple[str, ...]:
+    """Pytest's arguments for a selection and further markers, all of which have to hold."""
+    expression = " and ".join(filter(None, (SELECTIONS[selection], *others)))
+    return ("-m", expression) if expression else ()
+
+
+def left_out(has_data: bool) -> tuple[str, ...]:
+    """Markers that leave out what needs data that are not there."""
+    return () if has_data else ("not fashion",)
+
+
+def notices(selection: str, has_data: bool) -> list[str]:
+    """A line that says how many tests are not run for want of data, if any are."""
+    if has_data:
+        return []
+    folders = [argument for suite in SUITES for argument in suite.arguments if argument.startswith("tests/")]
+    number = collected(*markers(selection, "fashion"), *folders)
+    return [f"NOT RUN: {number} tests need {PACKAGE} ({INSTALL})"] if number else []
+
+
+def collected(*arguments: str) -> int:
+    """Count the tests that pytest finds."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *arguments]
+    result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    return sum("::" in line and not line.startswith("ERROR") for line in result.stdout.splitlines())
+
+
+def run(suite: Suite, selection: str, has_data: bool) -> tuple[Counts, float]:
     """Run one suite; return its counts and its seconds."""
     report = REPORTS / f"{suite.name}.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", "-n", str(suite.workers)]
     start = time.monotonic()
-    code = subprocess.run([*command, *SELECTIONS[selection], *suite.arguments], cwd=ROOT, check=False).returncode
+    command += [*markers(selection, *left_out(has_data)), *suite.arguments]
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
     return counts(report, code, empty_is_fine=selection != "all"), time.monotonic() - start
 
 
@@ -83,15 +113,16 @@ def counts(report: Path, code: int, empty_is_fine: bool) -> Counts:
 def main(selection: str) -> int:
     """Run all suites, whatever fails; return the exit code."""
     REPORTS.mkdir(parents=True, exist_ok=True)
-    lines, total, seconds = [], Counts(), 0.0
+    lines, total, seconds, has_data = [], Counts(), 0.0, fashion_mnist_is_there()
     for suite in SUITES:
         print(f"\n== suite {suite.name}", flush=True)
-        result, spent = run(suite, selection)
+        result, spent = run(suite, selection, has_data)
         over = ", exceeded" if spent > suite.limit else ""
         lines.append(f"suite {suite.name}: {result.text()} in {spent:.0f} s (limit {suite.limit} s{over})")
         print(lines[-1], flush=True)
         total, seconds = total + result, seconds + spent
-    print("\n== summary", *lines, f"total: {seconds:.0f} s", total.text(failed_always=True), sep="\n")
+    lines += [f"total: {seconds:.0f} s", *notices(selection, has_data), total.text(failed_always=True)]
+    print("\n== summary", *lines, sep="\n")
     return 1 if total.failed else 0
 
 

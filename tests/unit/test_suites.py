@@ -1,0 +1,106 @@
+"""`make test` and `.ci/run` say what is not run, and never pass for want of data."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import run_suites
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = "NOT RUN: 7 tests need dataset-fashion-mnist (apt-get install dataset-fashion-mnist)"
+
+
+@pytest.fixture
+def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one suite: a plain test, one that needs data, and one that is slow as well and fails."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    fashion\n    slow\n    cosim\n")
+    (tmp_path / "tests/test_some.py").write_text(
+        "import pytest\n"
+        "def test_plain(): pass\n"
+        "@pytest.mark.fashion\n"
+        "def test_data(): pass\n"
+        "@pytest.mark.fashion\n"
+        "@pytest.mark.slow\n"
+        "@pytest.mark.parametrize('k', [0, 1])\n"
+        "def test_slow(k): assert k\n"
+    )
+    monkeypatch.setattr(run_suites, "ROOT", tmp_path)
+    monkeypatch.setattr(run_suites, "REPORTS", tmp_path / "build")
+    monkeypatch.setattr(run_suites, "SUITES", (run_suites.Suite("some", 60, 0, ("tests/test_some.py",)),))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("selection", "has_data", "closing", "not_run"),
+    [
+        ("all", True, "3 passed, 1 failed", 0),
+        ("all", False, "1 passed, 0 failed", 3),
+        ("quick", True, "2 passed, 0 failed", 0),
+        ("quick", False, "1 passed, 0 failed", 1),
+    ],
+)
+def test_without_data_what_needs_them_is_counted_and_told_before_the_closing_line(
+    suites: Path, monkeypatch: pytest.MonkeyPatch, capfd, selection: str, has_data: bool, closing: str, not_run: int
+) -> None:
+    monkeypatch.setattr(run_suites, "fashion_mnist_is_there", lambda: has_data)
+    assert run_suites.main(selection) == (0 if closing.endswith(" 0 failed") else 1)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[-1] == closing
+    assert [line for line in lines if line.startswith("NOT RUN")] == lines[-2:-1] * bool(not_run)
+    if not_run:
+        assert lines[-2] == LINE.replace("7", str(not_run))
+
+
+@pytest.mark.parametrize("selection", run_suites.SELECTIONS)
+def test_nothing_is_left_out_when_the_data_are_there(selection: str) -> None:
+    assert run_suites.left_out(has_data=True) == ()
+    assert run_suites.notices(selection, has_data=True) == []
+
+
+def test_there_are_tests_that_need_the_data() -> None:
+    (line,) = run_suites.notices("all", has_data=False)
+    number = line.split()[2]
+    assert int(number) >= 1
+    assert line == LINE.replace("7", number)
+
+
+COMMANDS = {
+    "make": 'echo "make $1" >> calls; [ "$1" = lint ] || echo "5 passed, 0 failed"',
+    "sudo": '[ "$1" = -n ] && shift && exec "$@"',
+    "dpkg-query": "test -e installed && printf installed",
+    "apt-get": 'echo "apt-get $*" >> calls; case "$*" in *install*) ! test -e offline && touch installed;; esac',
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "calls", "code"),
+    [
+        ("installed", [], 0),
+        ("", ["-q -y update", "-q -y install"], 0),
+        ("offline", ["-q -y update", "-q -y install"], 1),
+    ],
+)
+def test_the_check_of_a_change_installs_the_data_if_missing_and_fails_if_it_cannot(
+    tmp_path: Path, state: str, calls: list[str], code: int
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
+    for name, body in COMMANDS.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    if state:
+        (tmp_path / state).touch()
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run([".ci/run"], cwd=tmp_path, env={"PATH": path}, check=False, capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert (result.returncode, lines[-1]) == (code, "5 passed, 0 failed"), result.stderr
+    done = (tmp_path / "calls").read_text().splitlines()
+    assert done[len(calls) :] == ["make test", "make lint"]
+    assert all(line.startswith(f"apt-get {call}") for line, call in zip(done, calls, strict=False))
+    failure = "data: FAILED: the Debian package dataset-fashion-mnist is missing and cannot be installed"
+    assert (lines[-2] == failure) == bool(code)
