@@ -13,7 +13,7 @@ SOURCES := bittrue.py sim algorithms reports rtl_models
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-explore: $(READY)  ## Explore the design space: loss against hardware cost (the main job).
+explore: $(READY)  ## Explore the design space: which widths suffice to train, and what they cost (the main job).
 	$(BIN)/bittrue explore
 
 test: $(READY)  ## Run every suite, each with its time, and a closing summary.

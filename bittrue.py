@@ -14,8 +14,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from algorithms.data import DATA_SETS, load
-from algorithms.problems import LeastSquares
+from algorithms.data import DATA_SETS, Loss, Settings, load, load_problem, prepare, problem_of
+from algorithms.multiclass import OneVsRest, Softmax
+from algorithms.points import Option
+from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
+from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from algorithms.trace import EpochRecord, State, Trace
 from algorithms.training import algorithm_names, train
 from sim import engine
@@ -59,19 +62,27 @@ __all__ = [
     "Coefficient",
     "Cost",
     "Data",
+    "DataSpec",
     "EpochJob",
     "EpochRecord",
     "EpochResult",
     "Exponents",
     "Generator",
+    "HeldOut",
     "Increment",
     "InputError",
     "LeastSquares",
+    "LeastSquaresSvm",
     "Lfsr",
     "Link",
     "Links",
+    "Logistic",
+    "Loss",
     "Model",
+    "OneVsRest",
+    "Option",
     "Overflow",
+    "Problem",
     "Product",
     "QFormat",
     "RandomGenerator",
@@ -82,6 +93,11 @@ __all__ = [
     "Requantizer",
     "Role",
     "Rounding",
+    "Samples",
+    "Scaling",
+    "Settings",
+    "SmoothedHinge",
+    "Softmax",
     "State",
     "Statistics",
     "Trace",
@@ -96,8 +112,12 @@ __all__ = [
     "engine",
     "estimate",
     "load",
+    "load_problem",
+    "load_samples",
     "matmul",
+    "prepare",
     "preset_names",
+    "problem_of",
     "quantize",
     "requantize",
     "testing",  # noqa: F822  # __getattr__ loads it

@@ -3,107 +3,110 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from algorithms.problems import LeastSquares
-from algorithms.trace import EpochRecord, Trace
-from sim.datapath import TrainingDatapath
+from algorithms.data import Loss
+from algorithms.halp import halp
+from algorithms.low_precision import lp_sgd, lp_svrg
+from algorithms.multiclass import AnyProblem, OneVsRest, Softmax
+from algorithms.points import Option, Parameters, Point, Solver
+from algorithms.problems import Problem
+from algorithms.svrg import sgd, svrg
+from algorithms.theory import epoch_length_svrg, halp_epoch_length, step_size
+from algorithms.trace import EpochRecord, Trace, merged
+from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob, EpochResult, backends, run
-from sim.errors import InputError, whole_number
+from sim.errors import InputError
 from sim.host import norm
-from sim.quantize import positive_real
-from sim.random_bits import LARGEST_SEED
-
-Floats = NDArray[np.float64]
-LARGEST_EPOCH = 1 << 26
-"""Bound on the inner steps of an epoch."""
+from sim.quantize import mode_of
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
-    """What every algorithm is run with.
+class Algorithm:
+    """A way to train.
 
     Attributes:
-        step: step size α.
-        epoch_length: inner steps an epoch, T.
-        epochs: number of epochs.
-        mu: HALP's μ; the offset's range is ‖∇f‖/μ.
-        seed: every random choice is a function of it.
+        solver: yields the points of a run.
+        own: which of mu, delta, option, power_of_two it has.
+        about: one line.
+        table: the link of losses that are no squares; None for float algorithms.
     """
 
-    step: float
-    epoch_length: int
-    epochs: int
-    mu: float
-    seed: int
+    solver: Solver
+    own: tuple[str, ...]
+    about: str
+    table: Link | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("step", "mu"):
-            object.__setattr__(self, name, positive_real(name, getattr(self, name)))
-        for name, high in (("epoch_length", LARGEST_EPOCH), ("epochs", 1 << 20), ("seed", LARGEST_SEED)):
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), 0, high))
+    @property
+    def on_engine(self) -> bool:
+        """Whether it runs on a datapath; else it computes in floating point."""
+        return self.table is not None
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
-    """Where an algorithm stands at the start of an epoch, and the inner loop it asks for.
-
-    Attributes:
-        problem: the problem it solves (on quantized samples, if it quantizes them).
-        w: the model, shape (d,).
-        gradient: the full gradient at w, shape (d,).
-        job: the engine's inner loop; None if the algorithm makes the epoch itself or is done.
-        scale: δ_z.
-        counts: overflows of the host's quantization (h).
-        row_bytes: bytes of a streamed row.
-    """
-
-    problem: LeastSquares
-    w: Floats
-    gradient: Floats
-    job: EpochJob | None = None
-    scale: float | None = None
-    counts: dict[str, int] | None = None
-    row_bytes: int = 0
-
-
-Algorithm = Callable[[LeastSquares, TrainingDatapath | None, Parameters], Generator[Point, EpochResult | None, None]]
+ALGORITHMS = {
+    "halp": Algorithm(
+        halp, ("mu", "option", "power_of_two"), "SVRG on low-precision offsets from a centre", Link.CENTRED_TABLE
+    ),
+    "lp_svrg": Algorithm(
+        lp_svrg, ("delta", "option"), "SVRG with a model of few bits on a fixed grid", Link.CENTRED_TABLE
+    ),
+    "lp_sgd": Algorithm(lp_sgd, ("delta",), "SGD with a model of few bits on a fixed grid", Link.ABSOLUTE_TABLE),
+    "svrg": Algorithm(svrg, ("option",), "SVRG in float64"),
+    "svrg32": Algorithm(partial(svrg, dtype=np.float32), ("option",), "SVRG in float32"),
+    "sgd": Algorithm(sgd, (), "SGD in float64"),
+    "sgd32": Algorithm(partial(sgd, dtype=np.float32), (), "SGD in float32"),
+}
+"""The algorithms by name."""
 
 
 def train(
-    problem: LeastSquares,
+    problem: AnyProblem,
     algorithm: str,
     datapath: TrainingDatapath | None = None,
     *,
-    step: float,
-    epoch_length: int,
+    step: float | None = None,
+    epoch_length: int | None = None,
     epochs: int,
-    mu: float = 1.0,
+    gamma: float | None = None,
+    mu: float | None = None,
+    delta: float | None = None,
+    option: str = Option.LAST,
+    power_of_two: bool = False,
     seed: int = 0,
     backend: str = "kernel",
+    minimum: float | bool = False,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_result: Callable[[EpochJob, EpochResult], None] | None = None,
+    profiled: bool = False,
 ) -> Trace:
     """Return the trace of a training run that starts at w = 0.
 
     Args:
-        problem: what to minimise.
+        problem: what to minimise; one-vs-rest makes a run of each class, all with the same rows and random words.
         algorithm: a name of `algorithm_names()`.
-        datapath: the arithmetic, for algorithms that run on the engine; None for float64 ones.
-        step: step size α.
-        epoch_length: inner steps an epoch, T.
+        datapath: the arithmetic, for algorithms that run on the engine; None for float ones.
+        step: step size α; by default that of theory for γ.
+        epoch_length: inner steps an epoch, T; by default that of theory for γ.
         epochs: number of epochs.
-        mu: HALP's μ: strong convexity, or a knob where that is too small for the widths.
+        gamma: γ, by which factor theory has an epoch bring down the loss; for a step or length that is not given.
+        mu: HALP's μ: by default the problem's strong convexity; a knob where that is too small for the widths.
+        delta: LP-SGD's and LP-SVRG's δ, the worth of the model's last bit.
+        option: "I" or "II": the last or a random iterate becomes the next centre.
+        power_of_two: HALP rounds its scale to the nearest power of two.
         seed: every random choice is a function of it; runs of one seed draw the same samples.
         backend: what runs the inner loops, see `sim.engine.run`.
+        minimum: f*, or True to have it computed, for the trace's suboptimality.
         on_epoch: called with each record as it is made.
+        on_result: called with each inner loop on the engine and its result.
+        profiled: whether those results have profiles.
 
     Raises:
-        InputError: for parameters out of range, an unknown algorithm, or a datapath missing or superfluous.
+        InputError: for parameters out of range or that the algorithm does not have, an unknown algorithm, or a datapath
+            missing or superfluous.
 
     Example:
         >>> from algorithms.data import load
@@ -112,29 +115,51 @@ def train(
         >>> trace.gradient_norms[-1] < trace.gradient_norms[0]
         True
     """
-    chosen = _algorithm(algorithm)
+    chosen = algorithm_of(algorithm)
+    if not isinstance(problem, Problem | OneVsRest | Softmax):
+        raise InputError(f"problem: got {type(problem).__name__}; allowed: a Problem, OneVsRest or Softmax")
     if backend not in backends():
         raise InputError(f"backend: got {backend!r}; allowed: {', '.join(backends())}")
-    parameters = Parameters(step, epoch_length, epochs, mu, seed)
-    trace = Trace(algorithm, problem.name, {**asdict(parameters), "backend": backend}, datapath)
-    points = chosen(problem, datapath, parameters)
-    point = next(points)
+    own = {"mu": mu, "delta": delta, "option": option, "power_of_two": power_of_two}
+    unset = {"mu": None, "delta": None, "option": Option.LAST, "power_of_two": False}
+    for name, value in own.items():
+        if name not in chosen.own and value != unset[name]:
+            raise InputError(f"{name}: got {value!r}; allowed: none, since {algorithm} has no such parameter")
+    if step is None or epoch_length is None:
+        step, epoch_length = _from_theory(problem, algorithm, datapath, gamma, step, epoch_length)
+    elif gamma is not None:
+        raise InputError(f"gamma: got {gamma}; allowed: none where step and epoch_length are given")
+    parameters = Parameters(
+        step, epoch_length, epochs, seed, mu, delta, mode_of(Option, "option", option), power_of_two
+    )
+    shown = {name: getattr(parameters, name) for name in ("step", "epoch_length", "epochs", "seed", *chosen.own)}
+    if chosen.on_engine:
+        shown["backend"] = backend
+    shown = {name: value for name, value in shown.items() if value is not None}
+    parts = problem.binaries if isinstance(problem, OneVsRest) else [problem]
+    settings = _Settings(chosen.solver, datapath, parameters, backend, on_result, profiled)
+    runs = [_Run(part, settings, Trace(algorithm, problem.name, shown, datapath)) for part in parts]
+    trace = runs[0].trace
+    if isinstance(problem, OneVsRest):
+        trace = Trace(algorithm, problem.name, shown, datapath, classes=[run.trace for run in runs])
+    if minimum is not False:
+        trace.minimum = least_loss(problem, algorithm, datapath) if minimum is True else float(minimum)
     for epoch in range(epochs + 1):
-        trace.w = point.w
-        start = EpochRecord(epoch, point.problem.loss(point.w), norm(point.gradient))
-        done = epoch == epochs or start.gradient_norm == 0.0 or not math.isfinite(start.gradient_norm)
-        result = run(point.job, backend) if point.job is not None and not done else None
-        record = start if result is None else _record(start, point, result)
-        trace.epochs.append(record)
+        records = [run.advance(epoch) for run in runs]
+        if isinstance(problem, OneVsRest):
+            trace.w = np.stack([run.trace.w for run in runs])
+            trace.epochs.append(replace(merged(records), accuracy=problem.accuracy(trace.w)))
         if on_epoch is not None:
-            on_epoch(record)
-        if done:
-            break
-        try:
-            point = points.send(result)
-        except StopIteration:  # the gradient is too small for any scale
+            on_epoch(trace.epochs[-1])
+        if all(run.done for run in runs):
             break
     return trace
+
+
+def least_loss(problem: AnyProblem, algorithm: str, datapath: TrainingDatapath | None) -> float:
+    """Return f* of the problem that an algorithm solves: on quantized samples, if it runs on the engine."""
+    on_engine = algorithm_of(algorithm).on_engine and datapath is not None
+    return problem.least_loss(datapath.data_format if on_engine and datapath is not None else None)
 
 
 def algorithm_names() -> list[str]:
@@ -142,36 +167,114 @@ def algorithm_names() -> list[str]:
 
     Example:
         >>> algorithm_names()
-        ['halp', 'svrg']
+        ['halp', 'lp_svrg', 'lp_sgd', 'svrg', 'svrg32', 'sgd', 'sgd32']
     """
-    return ["halp", "svrg"]
+    return list(ALGORITHMS)
 
 
-def _algorithm(name: str) -> Algorithm:
-    from algorithms.halp import halp
-    from algorithms.svrg import svrg
-
-    known: dict[str, Algorithm] = {"halp": halp, "svrg": svrg}
-    if name not in known:
-        raise InputError(f"algorithm: got {name!r}; allowed: {', '.join(known)}")
-    return known[name]
+def algorithm_of(name: str) -> Algorithm:
+    """Return an algorithm by its name."""
+    if name not in ALGORITHMS:
+        raise InputError(f"algorithm: got {name!r}; allowed: {', '.join(ALGORITHMS)}")
+    return ALGORITHMS[name]
 
 
-def _record(start: EpochRecord, point: Point, result: EpochResult) -> EpochRecord:
-    job: Any = point.job
-    before = job.z
-    low, high = result.extremes["z"]
-    still = bool((result.z == before).all()) and low >= before.min() and high <= before.max()
-    return EpochRecord(
-        start.epoch,
-        start.loss,
-        start.gradient_norm,
-        point.scale,
-        {**result.counts, **(point.counts or {})},
-        job.steps,
-        job.steps * job.columns,
-        result.cycles,
-        job.steps * point.row_bytes,
-        tuple(int(e) for e in job.exponents),
-        not still or job.steps == 0,
-    )
+def link_of(algorithm: str, loss: Loss) -> Link:
+    """Return the engine's link that an algorithm takes for a loss; affine for float algorithms, which have none.
+
+    Example:
+        >>> link_of("halp", Loss.LOGISTIC), link_of("lp_sgd", Loss.LEAST_SQUARES)
+        (<Link.CENTRED_TABLE: 'centred_table'>, <Link.AFFINE: 'affine'>)
+    """
+    table = algorithm_of(algorithm).table
+    return Link.AFFINE if table is None or loss.is_quadratic else table
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What the runs of all classes share."""
+
+    solver: Solver
+    datapath: TrainingDatapath | None
+    parameters: Parameters
+    backend: str
+    on_result: Callable[[EpochJob, EpochResult], None] | None
+    profiled: bool
+
+
+class _Run:
+    """The run of one problem: its algorithm's points and its trace, one epoch at a time."""
+
+    def __init__(self, problem: Problem | Softmax, settings: _Settings, trace: Trace) -> None:
+        self.problem, self.settings, self.trace = problem, settings, trace
+        self.points = settings.solver(problem, settings.datapath, settings.parameters)
+        self.result: EpochResult | None = None
+        self.done = False
+
+    def advance(self, epoch: int) -> EpochRecord:
+        """Record where the run stands, run the next inner loop, and return the record; once done, the last one."""
+        if self.done:
+            return replace(self.trace.epochs[-1], epoch=epoch)
+        try:
+            point = self.points.send(self.result) if epoch else next(self.points)
+        except StopIteration:  # the gradient is too small for any scale
+            self.done = True
+            return replace(self.trace.epochs[-1], epoch=epoch)
+        self.trace.w, length = point.w, norm(point.gradient.reshape(-1))
+        start = EpochRecord(epoch, point.problem.loss(point.w), length, self.problem.accuracy(point.w))
+        self.done = epoch == self.settings.parameters.epochs or length == 0.0 or not math.isfinite(length)
+        record = start if self.done else self._loop(start, point)
+        self.trace.epochs.append(record)
+        return record
+
+    def _loop(self, start: EpochRecord, point: Point) -> EpochRecord:
+        """Return the record of an epoch whose inner loop the backend, or the algorithm itself, makes."""
+        job = point.job
+        if job is None:
+            self.result = None
+            return replace(start, steps=point.steps, bytes_moved=point.bytes_moved)
+        self.result = result = run(job, self.settings.backend)
+        if self.settings.on_result is not None:
+            self.settings.on_result(job, result)
+        low, high = result.extremes["z"]
+        still = bool((result.z == job.z).all()) and low >= job.z.min() and high <= job.z.max()
+        return replace(
+            start,
+            scale=point.scale,
+            counts={**result.counts, **(point.counts or {})},
+            steps=job.steps,
+            updates=job.steps * job.columns,
+            cycles=result.cycles,
+            bytes_moved=point.bytes_moved,
+            exponents=tuple(int(e) for e in job.exponents),
+            moved=not still or job.steps == 0,
+        )
+
+
+def _from_theory(
+    problem: AnyProblem,
+    algorithm: str,
+    datapath: TrainingDatapath | None,
+    gamma: float | None,
+    step: float | None,
+    epoch_length: int | None,
+) -> tuple[float, int]:
+    """Return step size and epoch length, those that are not given from theory."""
+    if gamma is None:
+        missing = "step" if step is None else "epoch_length"
+        raise InputError(f"{missing}: got none; allowed: a number, or gamma to have it from theory")
+    one = problem.binaries[0] if isinstance(problem, OneVsRest) else problem
+    solved = one
+    if isinstance(one, Problem) and datapath is not None:
+        solved = one.quantized(datapath.data_format).problem
+    smoothness, convexity = solved.smoothness, solved.strong_convexity
+    step = step_size(smoothness, gamma) if step is None else step
+    if epoch_length is None:
+        if not convexity > 0.0:
+            raise InputError("epoch_length: got none, and the problem is not strongly convex; allowed: a number")
+        kappa = smoothness / convexity
+        if algorithm == "halp" and datapath is not None:
+            epoch_length = halp_epoch_length(kappa, gamma, problem.shape[1], datapath.model.width)
+        else:
+            epoch_length = epoch_length_svrg(kappa, gamma)
+    return step, epoch_length

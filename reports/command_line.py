@@ -6,18 +6,23 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from algorithms.readers import SOURCES
+from algorithms.training import algorithm_names
+from reports.shipped import study_names
 from sim.datapath import preset_names
 from sim.errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from sim.datapath import Link, TrainingDatapath
 
+TRAINING = ("step", "epoch_length", "epochs")
+"""Parameters that every algorithm has."""
 app = typer.Typer(
     help="Bit-true simulation, training and checking of low-precision datapaths.",
     no_args_is_help=True,
@@ -41,7 +46,9 @@ DatapathArgument = Annotated[
     str | None,
     typer.Argument(metavar="DATAPATH.toml", help=f"A TOML file, or a shipped datapath: {', '.join(preset_names())}."),
 ]
-DataOption = Annotated[str, typer.Option("--data", help="A shipped data set: reference or diabetes.")]
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY.toml", help=f"A TOML file, or a shipped study: {', '.join(study_names())}.")
+]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")]
 ColumnsOption = Annotated[int, typer.Option(help="Values in a row, d.")]
 LinkOption = Annotated[str, typer.Option(help="affine, centred_table or absolute_table.")]
@@ -86,21 +93,36 @@ def _options(
 @app.command()
 def train(
     datapath: DatapathArgument = None,
-    data: DataOption = "reference",
-    algorithm: Annotated[str, typer.Option(help="halp (on the datapath) or svrg (float64).")] = "halp",
+    data: Annotated[
+        str, typer.Option("--data", help=f"A shipped data set ({', '.join(SOURCES)}), or the path of a file.")
+    ] = "reference",
+    loss: Annotated[str | None, typer.Option(help="What is minimised; by default the data set's.")] = None,
+    ridge: Annotated[float | None, typer.Option(help="λ of the ridge term.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column or key of the targets in a file.")] = None,
+    center: Annotated[bool | None, typer.Option("--center/--no-center", help="Subtract each column's mean.")] = None,
+    scale: Annotated[str | None, typer.Option(help="none, largest, column or unit_variance.")] = None,
+    bias: Annotated[bool | None, typer.Option("--bias/--no-bias", help="Append a column of ones.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Rows for the accuracy: none, test or fold.")] = None,
+    algorithm: Annotated[str, typer.Option(help=f"One of {', '.join(algorithm_names())}.")] = "halp",
     step: Annotated[float | None, typer.Option(help="Step size α; by default the data set's.")] = None,
     epoch_length: Annotated[int | None, typer.Option(help="Inner steps an epoch, T.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
+    gamma: Annotated[float | None, typer.Option(help="γ: step and length that are not given come from theory.")] = None,
     mu: Annotated[float | None, typer.Option(help="HALP's μ: the offset spans ‖∇f‖/μ.")] = None,
+    delta: Annotated[float | None, typer.Option(help="δ of LP-SGD and LP-SVRG: the model's last bit.")] = None,
+    option: Annotated[str, typer.Option(help="Next centre: I, the last iterate, or II, a random one.")] = "I",
+    power_of_two: Annotated[bool, typer.Option("--power-of-two", help="HALP's scales are powers of two.")] = False,
     seed: Annotated[int, typer.Option(help="Every random choice is a function of it.")] = 0,
     backend: Annotated[str, typer.Option(help="kernel (compiled) or reference (Python integers).")] = "kernel",
     json: JsonOption = None,
     figure: Annotated[Path, typer.Option(help="Picture of the run.")] = Path("train.png"),
 ) -> None:
     """Train on a datapath, bit for bit as the circuit does, and draw the run."""
-    from algorithms.data import load
+    from algorithms.data import prepare
+    from algorithms.multiclass import OneVsRest
+    from algorithms.points import LARGEST_EPOCH
     from algorithms.trace import EpochRecord
-    from algorithms.training import LARGEST_EPOCH
+    from algorithms.training import algorithm_of
     from algorithms.training import train as run_training
     from reports.figures import check_figure_path, draw_traces
     from reports.files import check_writable, write_json
@@ -110,9 +132,22 @@ def train(
     check_writable(figure, json)
     if epoch_length is not None:
         whole_number("epoch_length", epoch_length, 1, LARGEST_EPOCH)
-    path = _datapath(datapath) if algorithm != "svrg" or datapath is not None else None
-    problem, settings = load(data)
-    title = f"{algorithm} on {problem.name} {problem.shape}" + (f", datapath {path.name}" if path else ", float64")
+    chosen = algorithm_of(algorithm)
+    path = _datapath(datapath) if chosen.on_engine or datapath is not None else None
+    problem, settings = prepare(
+        data, loss, ridge, target=target, center=center, scale=scale, bias=bias, held_out=held_out
+    )
+    given: dict[str, Any] = {"step": step, "epoch_length": epoch_length, "epochs": epochs, "mu": mu, "delta": delta}
+    if settings is not None:
+        known = {name for name in given if name in (*TRAINING, *chosen.own) and (gamma is None or name == "epochs")}
+        given = {name: getattr(settings, name) if value is None and name in known else value
+                 for name, value in given.items()}  # fmt: skip
+    if given["epochs"] is None:
+        raise InputError("epochs: got none; allowed: a whole number")
+    kind = ", one-vs-rest" if isinstance(problem, OneVsRest) else ""
+    title = f"{algorithm} on {problem.name} {problem.shape}{kind}, " + (
+        f"datapath {path.name}" if path else "no datapath"
+    )
     records: list[EpochRecord] = []
     with Live(epochs_table(title, records), console=out, auto_refresh=False, transient=True) as live:
 
@@ -122,17 +157,9 @@ def train(
                 live.update(epochs_table(title, records), refresh=True)
 
         trace = run_training(
-            problem,
-            algorithm,
-            path,
-            step=settings.step if step is None else step,
-            epoch_length=settings.epoch_length if epoch_length is None else epoch_length,
-            epochs=settings.epochs if epochs is None else epochs,
-            mu=settings.mu if mu is None else mu,
-            seed=seed,
-            backend=backend,
-            on_epoch=show,
-        )
+            problem, algorithm, path, gamma=gamma, option=option, power_of_two=power_of_two, seed=seed,
+            backend=backend, on_epoch=show, **given,
+        )  # fmt: skip
     out.print(epochs_table(title, records))
     out.print(closing_line(trace))
     if json is not None:
@@ -144,62 +171,72 @@ def train(
 
 @app.command()
 def explore(
-    datapath: DatapathArgument = None,
-    data: DataOption = "reference",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each width.")] = 3,
+    study: StudyArgument = "halp-linear",
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of records and figures; by default explore/NAME.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=-1, help="Processes; -1: one a core.")] = -1,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0, help="No run starts after so many minutes; 0: no limit.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every point, not the Pareto front alone.")] = False,
+    toml: Annotated[bool, typer.Option("--toml", help="Print the study's TOML and stop.")] = False,
     json: JsonOption = None,
-    figure: Annotated[Path, typer.Option(help="Picture of the exploration.")] = Path("explore.png"),
 ) -> None:
-    """Train HALP over model widths of 4 to 16 bits: which width reaches what gradient norm, at what estimated cost."""
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Table
-    from rich.text import Text
+    """Explore the design space: run a study, show which widths suffice and what they cost.
 
-    from algorithms.data import load
-    from algorithms.training import train as run_training
-    from reports.figures import check_figure_path
+    Every run is recorded as soon as it is done. The same command goes on where an earlier one was stopped, and draws
+    the figures anew from the records.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, summary
+    from reports.explorer import Progress, run_study
     from reports.files import check_writable, write_json
-    from reports.tables import styled
-    from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths
-    from sim.cost import LABEL
+    from reports.pareto import front, outcomes
+    from reports.shipped import study_text
+    from reports.store import opened
+    from reports.study import Study
 
-    check_figure_path(figure)
-    check_writable(figure, json)
-    base = _datapath(datapath or "halp12")
-    problem, settings = load(data)
-    baseline = run_training(
-        problem, "svrg", step=settings.step, epoch_length=settings.epoch_length, epochs=settings.epochs
-    )
-    columns = SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=notes, transient=True) as progress:
-        task = progress.add_task("model widths", total=len(WIDTHS))
-        points = explore_widths(problem, settings, base, seeds=seeds, on_width=lambda point: progress.advance(task))
-    mus = ", ".join(f"{settings.mu * factor:g}" for factor in MU_FACTORS)
-    title = (
-        f"HALP on {problem.name}, {base.data.width}-bit data, {base.coefficient.width}-bit coefficient, "
-        f"{settings.epochs} epochs of {settings.epoch_length} steps\nmedian over {seeds} seeds at the best μ of {mus}; "
-        f"gradient norm at the start {baseline.gradient_norms[0]:.4g}, "
-        f"float64 SVRG at the end {baseline.gradient_norms[-1]:.3g}"
-    )
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.caption, table.caption_justify = f"unit gates: {LABEL}", "left"
-    for name in ("model bits", "μ", "gradient norm", "lowest", "highest", "unit gates", "bits a step"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
+    if toml:
+        sys.stdout.write(study_text(study))
+        return
+    chosen = Study.load(study)
+    check_writable(json)
+    folder = Path("explore") / chosen.head.name if folder is None else folder
+    with opened(folder, chosen.head.name, chosen.text) as store:
+        if store.records.torn or store.minima.torn:
+            notes.print("the last line of the records was torn and is cut off: its run is made again", style="dim")
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        with Bars(*columns, TimeRemainingColumn(elapsed_when_finished=False), console=notes, transient=True) as bars:
+            tasks = {}
 
-    def add(point: WidthPoint) -> None:
-        norms = (f"{norm:.3g}" for norm in (point.median, min(point.finals), max(point.finals)))
-        width, gates, bits = str(point.datapath.model.width), f"{point.gates:,}", f"{point.bits:,}"
-        table.add_row(width, f"{point.mu:g}", *norms, gates, bits, styled(point.state))
+            def tell(progress: Progress) -> None:
+                if progress.doing not in tasks:
+                    tasks[progress.doing] = bars.add_task(progress.doing, total=progress.total)
+                bars.update(tasks[progress.doing], completed=progress.done)
 
-    for point in points:
-        add(point)
-    out.print(table)
+            left = run_study(chosen, store, jobs=jobs, budget_minutes=budget, tell=tell)
+        points = outcomes(chosen, store)
+        best = front(points, chosen.head.objectives)
+        if not points:
+            out.print("no run is done: give it more time and call it again")
+            return
+        shown = points if every else [point for point in points if point in best or point.point.datapath is None]
+        objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
+        kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
+        out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}"))
+        curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
+        draw_curves(chosen, points, curves)
+        draw_tradeoffs(chosen, points, best, tradeoffs)
     if json is not None:
-        write_json(json, {"baseline": baseline.to_dict(), "widths": [point.to_dict() for point in points]})
-        out.print(f"runs: {json}", highlight=False, markup=False, soft_wrap=True)
-    draw_widths(points, baseline, figure)
-    out.print(f"figure: {figure}", highlight=False, markup=False, soft_wrap=True)
+        write_json(json, summary(chosen, points, best))
+        out.print(f"points: {json}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"records: {folder / 'records.jsonl'}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"figures: {curves}, {tradeoffs}", highlight=False, markup=False, soft_wrap=True)
+    if left:
+        out.print(f"{left} runs are left: the same command goes on with them", highlight=False)
 
 
 @app.command("datapath")

@@ -55,7 +55,7 @@ def save(figure: Figure, path: Path) -> None:
         InputError: for an unknown ending or a file that cannot be written.
     """
     check_figure_path(path)
-    legends = (ax.get_legend() for ax in figure.axes)
+    legends = [*(ax.get_legend() for ax in figure.axes), *figure.legends]
     names = [text for legend in legends if legend is not None for text in legend.get_texts()]
     for text in (*figure.texts, *names):
         text.set_parse_math(False)  # the name of a datapath is text, whatever it looks like

@@ -42,6 +42,26 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise InputError(f"{type(self).__name__}.{name}: got an unknown field; allowed: {allowed}")
         return msgspec.structs.replace(self, **changes)
 
+    def with_fields(self, changes: dict[str, Any]) -> Self:
+        """Return a copy with other values in fields of any depth, all checked together.
+
+        Args:
+            changes: values by dotted path, such as "model.width".
+
+        Raises:
+            InputError: for an unknown field, a value that is not allowed, or values that contradict each other.
+        """
+        table: dict[str, Any] = msgspec.to_builtins(self)
+        for path, value in changes.items():
+            *sections, name = path.split(".")
+            inner = table
+            for section in sections:
+                if not isinstance(inner.get(section), dict):
+                    raise InputError(f"{path}: got an unknown field; allowed: {', '.join(inner)}")
+                inner = inner[section]
+            inner[name] = value
+        return from_table(type(self), table)
+
 
 S = TypeVar("S", bound=Section)
 
@@ -134,7 +154,11 @@ def _split(hint: Any) -> tuple[Any, msgspec.Meta | None]:
 def _type_name(base: Any) -> str:
     if isinstance(base, type) and issubclass(base, StrEnum):
         return "name"
-    return "integers" if get_origin(base) is tuple else {int: "integer", bool: "boolean", str: "text"}[base]
+    return (
+        "integers"
+        if get_origin(base) is tuple
+        else {int: "integer", bool: "boolean", str: "text", float: "number"}[base]
+    )
 
 
 def _allowed(hint: Any) -> str:
@@ -150,6 +174,8 @@ def _allowed(hint: Any) -> str:
         return "true, false"
     if base is int and meta is not None:
         return f"{meta.ge} to {meta.le}"
+    if base is float:
+        return "a finite number" if meta is None or meta.ge is None else f"a finite number of at least {meta.ge}"
     return "whole numbers" if get_origin(base) is tuple else "text"
 
 

@@ -224,6 +224,28 @@ class TrainingDatapath(Section, frozen=True):
         """
         return to_toml(self)
 
+    def with_model_width(self, width: int) -> TrainingDatapath:
+        """Return the datapath with another model width, and increments and products that keep up with it.
+
+        In last bits of z, a wider model takes longer steps: an increment must span a quarter of the model's range, and
+        the product cut shrinks by a bit for every model bit past 8, so that the coefficient's range grows likewise.
+
+        Args:
+            width: bits of a model word.
+
+        Example:
+            >>> wide = TrainingDatapath.preset("halp12").with_model_width(16)
+            >>> wide.model.width, wide.increment.width, wide.product.cut
+            (16, 24, 0)
+        """
+        increment, accumulator = self.increment, self.accumulator
+        return self.replace(
+            model=self.model.replace(width=width),
+            increment=increment.replace(width=max(increment.width, increment.fraction + width - 2)),
+            product=self.product.replace(cut=max(self.product.cut - max(width - 8, 0), 0)),
+            accumulator=accumulator.replace(width=max(accumulator.width, self.data.width + width + 12)),
+        )
+
     @property
     def largest_cut(self) -> int:
         """Bits that the model rounding cuts at the largest block exponent."""

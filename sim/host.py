@@ -39,6 +39,19 @@ def weighted_sum(rows: Floats, weights: Floats) -> Floats:
     return result
 
 
+def total(values: Floats) -> float:
+    """Return the sum of values, exactly rounded; infinite where one is, or where it is past all float64 numbers.
+
+    Example:
+        >>> total(np.array([1e16, 1.0, -1e16]))
+        1.0
+    """
+    try:
+        return math.fsum(values) if np.isfinite(values).all() else math.inf
+    except OverflowError:
+        return math.inf
+
+
 def sum_of_squares(vector: Floats) -> float:
     """Return ‖vector‖², exactly rounded; infinite where it is past all float64 numbers or something is not finite.
 
@@ -47,11 +60,7 @@ def sum_of_squares(vector: Floats) -> float:
         25.0
     """
     with np.errstate(over="ignore"):
-        squares = np.square(vector)
-    try:
-        return math.fsum(squares) if np.isfinite(squares).all() else math.inf
-    except OverflowError:
-        return math.inf
+        return total(np.square(vector))
 
 
 def norm(vector: Floats) -> float:

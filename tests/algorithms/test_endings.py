@@ -55,7 +55,8 @@ def strict_json(trace: Trace) -> dict[str, Any]:
 @pytest.mark.parametrize(("algorithm", "path"), [("halp", HALP8), ("halp", BLOCKS), ("svrg", None)])
 def test_no_gradient_at_the_start_ends_the_run_at_once(algorithm: str, path: TrainingDatapath | None) -> None:
     problem = LeastSquares(problem_of().features, np.zeros(25))
-    trace = train(problem, algorithm, path, epochs=5, **SETTINGS)
+    given = {name: value for name, value in SETTINGS.items() if path is not None or name != "mu"}
+    trace = train(problem, algorithm, path, epochs=5, **given)
     assert len(trace.epochs) == 1
     assert trace.state is State.CONVERGED
     assert trace.gradient_norms == [0.0]
@@ -144,7 +145,8 @@ def test_identical_samples_make_the_choice_of_row_irrelevant() -> None:
 def test_the_json_of_a_run_holds_what_replays_it() -> None:
     trace = train(problem_of(), "halp", BLOCKS, epochs=2, **SETTINGS)
     written = strict_json(trace)
-    assert written["parameters"] == {**SETTINGS, "epochs": 2, "backend": "kernel"}
+    own = {"option": "I", "power_of_two": False, "backend": "kernel"}
+    assert written["parameters"] == {**SETTINGS, "epochs": 2, **own}
     assert written["datapath"]["exponents"] == {"maximum": BLOCKS.exponents.maximum}
     assert written["w"] == trace.w.tolist()
     assert [record["gradient_norm"] for record in written["epochs"]] == trace.gradient_norms
@@ -173,5 +175,7 @@ def test_bad_parameters_are_refused_by_name(change: dict[str, Any], text: str) -
 def test_halp_needs_a_datapath_and_training_an_algorithm() -> None:
     with pytest.raises(InputError, match="datapath: got None; allowed: a TrainingDatapath"):
         train(problem_of(), "halp", epochs=1, **SETTINGS)
-    with pytest.raises(InputError, match="algorithm: got 'adam'; allowed: halp, svrg"):
+    with pytest.raises(
+        InputError, match="algorithm: got 'adam'; allowed: halp, lp_svrg, lp_sgd, svrg, svrg32, sgd, sgd32"
+    ):
         train(problem_of(), "adam", HALP8, epochs=1, **SETTINGS)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from algorithms.halp import halp, next_exponents
+from algorithms.points import Parameters, Point
 from algorithms.problems import LeastSquares
-from algorithms.training import Parameters, Point, train
+from algorithms.training import train
 from sim.datapath import RandomGenerator, TrainingDatapath, preset_names
 from sim.engine import run
 from tests.engine.definition import UPDATE, generator_words

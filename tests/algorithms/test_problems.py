@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from algorithms.data import DATA_SETS, load
-from algorithms.problems import LeastSquares, quantized
+from algorithms.problems import LeastSquares
 from sim.errors import InputError
 from sim.formats import QFormat
 
@@ -108,9 +108,10 @@ def test_strong_convexity_is_the_least_curvature(problem: LeastSquares, seed: in
 def test_the_quantized_problem_has_the_nearest_symmetric_words(problem: LeastSquares, bits: int) -> None:
     if not problem.features.any():
         with pytest.raises(InputError, match="features: got only zeros"):
-            quantized(problem, QFormat(bits, 0))
+            problem.quantized(QFormat(bits, 0))
         return
-    real, raw, scale = quantized(problem, QFormat(bits, 0))
+    quantized = problem.quantized(QFormat(bits, 0))
+    real, raw, scale = quantized.problem, quantized.raw, quantized.scale
     high = 2 ** (bits - 1) - 1
     assert scale == np.abs(problem.features).max() / high
     assert np.abs(raw.astype(int)).max() == high

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from algorithms.data import load
-from algorithms.problems import LeastSquares, quantized
+from algorithms.problems import LeastSquares
 from algorithms.trace import State, Trace
 from algorithms.training import train
 from sim.datapath import Accumulation, Coefficient, Data, Increment, Model, Product, TrainingDatapath
@@ -79,7 +79,7 @@ def test_nearest_rounding_of_the_offset_never_moves_it(rounding: Rounding) -> No
 @pytest.mark.parametrize(("share", "moves"), [(0.5, False), (0.95, False), (1.05, True)])
 def test_nearest_rounding_moves_from_where_a_step_reaches_half_a_last_bit(share: float, moves: bool) -> None:
     """At z = 0 every step is α·g̃ = α·μ·m_b·g̃/‖g̃‖ last bits: below a half, with α·μ·m_b < ‖g̃‖₂/(2·‖g̃‖_∞), none moves."""
-    gradient = quantized(reference(), HALP8.data_format)[0].gradient(np.zeros(100))
+    gradient = reference().quantized(HALP8.data_format).problem.gradient(np.zeros(100))
     threshold = np.linalg.norm(gradient) / (2 * np.abs(gradient).max() * STEP * HALP8.model_format.high)
     trace = run(NEAREST, share * threshold, 0, epochs=1)
     assert trace.epochs[0].moved is moves
@@ -150,7 +150,8 @@ def test_with_more_bits_the_models_approach_those_of_float64_svrg(bits: int) -> 
         product=Product(cut=cut),
         increment=Increment(width=48, fraction=fraction),
     )
-    problem, _, data_scale = quantized(reference(), path.data_format)
+    quantized = reference().quantized(path.data_format)
+    problem, data_scale = quantized.problem, quantized.scale
     unit = data_scale**2 * 2.0 ** (fraction + cut)
     multiplier = round(STEP * unit * 2**16)
     step = multiplier / 2**16 / unit

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from algorithms.curves import QUADRATIC_KIND
+from algorithms.kernels import svrg_loop
 from algorithms.problems import LeastSquares
-from algorithms.svrg import inner_loop
 from algorithms.trace import State
 from algorithms.training import train
 from sim.errors import InputError
@@ -24,6 +25,13 @@ RIDGES = [0.0, 0.3]
 def problem_of(seed: int, ridge: float, samples: int = 12, columns: int = 3) -> LeastSquares:
     rng = np.random.default_rng(seed)
     return LeastSquares(rng.normal(size=(samples, columns)), rng.normal(size=samples), ridge)
+
+
+def inner_loop(problem: LeastSquares, indices: list[int], w: Floats, snapshot: Floats, step: float) -> None:
+    """The compiled loop, in place on w."""
+    margins, gradient = problem.margins(snapshot), problem.gradient(snapshot)
+    rows = np.array(indices, np.int64)
+    svrg_loop(QUADRATIC_KIND, problem.rows, margins, rows, w, gradient, np.float64(step), np.float64(problem.ridge))
 
 
 def naive_steps(problem: LeastSquares, indices: list[int], w: list[float], step: float) -> list[list[float]]:
@@ -54,7 +62,7 @@ def test_the_compiled_loop_equals_the_naive_one_after_every_step(seed: int, ridg
     expected = naive_steps(problem, indices, start.tolist(), 0.05)
     for count in range(len(indices) + 1):
         w = start.copy()
-        inner_loop(problem.features, np.array(indices[:count], int), w, problem.gradient(start), 0.05, ridge)
+        inner_loop(problem, indices[:count], w, start, 0.05)
         assert w.tolist() == (expected[count - 1] if count else start.tolist())
 
 
@@ -88,7 +96,7 @@ def directions(problem: LeastSquares, snapshot: Floats, shared: list[int], step:
 
     def after(indices: list[int]) -> Floats:
         w = snapshot.copy()
-        inner_loop(problem.features, np.array(indices, int), w, problem.gradient(snapshot), step, problem.ridge)
+        inner_loop(problem, indices, w, snapshot, step)
         return w
 
     w = after(shared)

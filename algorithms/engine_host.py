@@ -1,0 +1,118 @@
+"""The host of the engine: what every low-precision algorithm prepares for its inner loops."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.curves import Floats
+from algorithms.links import CentredLink
+from algorithms.points import Draws, Parameters
+from algorithms.problems import Problem
+from sim.datapath import TrainingDatapath
+from sim.engine import EpochJob
+from sim.errors import InputError
+from sim.formats import QFormat
+from sim.host import row_products
+from sim.modes import Overflow
+from sim.quantize import quantize
+from sim.rows import RawRows
+from sim.statistics import Statistics
+
+Words = NDArray[np.int64]
+
+
+class EngineHost:
+    """What stays the same over the epochs of a run: quantized rows, the row draws, positions of the random streams.
+
+    Args:
+        algorithm: its name, for errors.
+        problem: what to minimise, on real samples.
+        datapath: the arithmetic.
+        parameters: step size, lengths, seed.
+
+    Raises:
+        InputError: without a datapath, or for a problem that the engine cannot run.
+    """
+
+    def __init__(
+        self, algorithm: str, problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters
+    ) -> None:
+        if not isinstance(datapath, TrainingDatapath):
+            raise InputError(
+                f"datapath: got {datapath!r}; allowed: a TrainingDatapath, since {algorithm} runs on the engine"
+            )
+        if not isinstance(problem, Problem):
+            raise InputError(
+                f"problem: got {type(problem).__name__}; allowed: a problem of one margin a sample with {algorithm} "
+                "(one-vs-rest instead of softmax)"
+            )
+        self.path, self.parameters = datapath, parameters
+        quantized = problem.quantized(datapath.data_format)
+        self.problem, self.raw, self.data_scale = quantized.problem, quantized.raw, quantized.scale
+        self.store = RawRows(self.raw)
+        self.draws = Draws(parameters, problem.shape[0])
+        self.epoch = 0
+
+    def centred_link(self) -> CentredLink:
+        """Return the link of algorithms that subtract the gradient at a centre."""
+        return CentredLink(self.problem.curve, self.path, self.parameters.step, self.data_scale)
+
+    def gradient_words(self, gradient: Floats, scale: float) -> tuple[Words, Statistics]:
+        """Return h, α times a gradient in increments' last bits, to nearest even, and its overflows.
+
+        Args:
+            gradient: the full gradient, shape (d,).
+            scale: δ_z.
+        """
+        seen, fmt = Statistics(), QFormat(self.path.increment.width, 0)
+        worth = math.ldexp(scale, -self.path.increment.fraction)
+        step = self.parameters.step
+        h = quantize(step * gradient, fmt, overflow=Overflow.SAT, scale=worth, statistics=seen)
+        return h.astype(np.int64), seen
+
+    def job(self, z: Words, h: Words, record: dict[str, Any], exponents: Words | None = None) -> EpochJob:
+        """Return the next epoch's inner loop.
+
+        Args:
+            z: model or offset words at the start, shape (d,).
+            h: gradient words, shape (d,).
+            record: the link's part.
+            exponents: block exponents, shape (B,).
+        """
+        position = self.epoch * self.parameters.epoch_length
+        self.epoch += 1
+        blocks: dict[str, Any] = {} if exponents is None else {"exponents": exponents}
+        return EpochJob(
+            self.path,
+            rows=self.store,
+            indices=self.draws.epoch(),
+            z=z,
+            h=h,
+            seed=self.parameters.seed,
+            first_step=position,
+            **blocks,
+            **record,
+        )
+
+    def dot_products(self, z: Words) -> Words:
+        """Return x_i·z of all raw rows, exactly, shape (N,): every sum is far below 2^53.
+
+        Args:
+            z: model words, shape (d,).
+        """
+        rows: Any = self.raw
+        return row_products(rows, z.astype(np.float64)).astype(np.int64)
+
+    def row_bytes(self, rows: int) -> int:
+        """Return the bytes of a number of stored rows."""
+        return rows * -(-self.problem.shape[1] * self.path.data.width // 8)
+
+    def require_no_exponents(self, algorithm: str) -> None:
+        """Raise an InputError if the datapath has block exponents, which only HALP sets."""
+        maximum = self.path.exponents.maximum
+        if maximum:
+            raise InputError(f"exponents.maximum: got {maximum}; allowed: 0 with {algorithm}, whose scale stays")

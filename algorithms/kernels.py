@@ -1,0 +1,144 @@
+"""Compiled loops of the float algorithms, and the losses' curves; one file, so that numba sees every change."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from algorithms.curves import LOGISTIC_KIND, QUADRATIC_KIND, SMOOTHED_HINGE_KIND
+from sim.kernels import kernel
+
+
+@kernel
+def response(kind: Any, t: Any) -> Any:
+    """Return Φ'(t), in the type of t."""
+    one = t * 0 + 1
+    if kind == LOGISTIC_KIND:
+        if t >= 0:
+            return one / (one + math.exp(-t))
+        e = math.exp(t)
+        return e / (one + e)
+    if kind == SMOOTHED_HINGE_KIND:
+        return min(max(t - one, -one), one * 0)
+    return t
+
+
+@kernel
+def response_change(kind: Any, t: Any, change: Any) -> Any:
+    """Return Φ'(t + change) − Φ'(t): without cancellation where Φ' is linear."""
+    if kind == QUADRATIC_KIND:
+        return change
+    return response(kind, t + change) - response(kind, t)
+
+
+@kernel
+def responses(kind: Any, margins: Any) -> Any:
+    """Return Φ' of every margin."""
+    out = np.empty_like(margins)
+    for i in range(margins.shape[0]):
+        out[i] = response(kind, margins[i])
+    return out
+
+
+@kernel
+def losses(kind: Any, margins: Any, targets: Any) -> Any:
+    """Return the loss of every sample."""
+    out = np.empty_like(margins)
+    for i in range(margins.shape[0]):
+        t, y = margins[i], targets[i]
+        if kind == LOGISTIC_KIND:
+            out[i] = math.log1p(math.exp(-abs(t))) + max(t, 0.0) - y * t
+        elif kind == SMOOTHED_HINGE_KIND:
+            short = max(1.0 - t, 0.0)
+            out[i] = 0.5 * short * short if short < 1.0 else short - 0.5
+        else:
+            out[i] = 0.5 * (t - y) * (t - y)
+    return out
+
+
+@kernel
+def svrg_loop(
+    kind: Any, features: Any, margins: Any, indices: Any, w: Any, gradient: Any, step: Any, ridge: Any
+) -> None:
+    """Make the SVRG steps of an epoch in place on w (the snapshot at the start), in the type of w.
+
+    `margins` are x_i·w at the snapshot.
+    """
+    snapshot = w.copy()
+    for t in range(indices.shape[0]):
+        x = features[indices[t]]
+        inner = step * 0
+        for j in range(x.shape[0]):
+            inner += x[j] * (w[j] - snapshot[j])
+        inner = response_change(kind, margins[indices[t]], inner)
+        for j in range(x.shape[0]):
+            w[j] -= step * (inner * x[j] + ridge * (w[j] - snapshot[j]) + gradient[j])
+
+
+@kernel
+def sgd_loop(kind: Any, features: Any, targets: Any, indices: Any, w: Any, step: Any, ridge: Any) -> None:
+    """Make SGD steps in place on w, in the type of w."""
+    for t in range(indices.shape[0]):
+        x = features[indices[t]]
+        margin = step * 0
+        for j in range(x.shape[0]):
+            margin += x[j] * w[j]
+        slope = response(kind, margin) - targets[indices[t]]
+        for j in range(x.shape[0]):
+            w[j] -= step * (slope * x[j] + ridge * w[j])
+
+
+@kernel
+def softmax_row(scores: Any) -> None:
+    """Replace the scores of a sample by their softmax, in place."""
+    largest = scores[0]
+    for k in range(1, scores.shape[0]):
+        largest = max(largest, scores[k])
+    total = largest * 0
+    for k in range(scores.shape[0]):
+        scores[k] = math.exp(scores[k] - largest)
+        total += scores[k]
+    for k in range(scores.shape[0]):
+        scores[k] /= total
+
+
+@kernel
+def _scores(x: Any, w: Any, out: Any) -> None:
+    for k in range(w.shape[0]):
+        total = w[0, 0] * 0
+        for j in range(x.shape[0]):
+            total += x[j] * w[k, j]
+        out[k] = total
+
+
+@kernel
+def softmax_svrg_loop(features: Any, indices: Any, w: Any, gradient: Any, step: Any, ridge: Any) -> None:
+    """Make the SVRG steps of an epoch of softmax regression in place on w, shape (K, d)."""
+    snapshot = w.copy()
+    now, then = np.empty(w.shape[0], w.dtype), np.empty(w.shape[0], w.dtype)
+    for t in range(indices.shape[0]):
+        x = features[indices[t]]
+        _scores(x, w, now)
+        _scores(x, snapshot, then)
+        softmax_row(now)
+        softmax_row(then)
+        for k in range(w.shape[0]):
+            inner = now[k] - then[k]
+            for j in range(x.shape[0]):
+                w[k, j] -= step * (inner * x[j] + ridge * (w[k, j] - snapshot[k, j]) + gradient[k, j])
+
+
+@kernel
+def softmax_sgd_loop(features: Any, labels: Any, indices: Any, w: Any, step: Any, ridge: Any) -> None:
+    """Make SGD steps of softmax regression in place on w, shape (K, d); `labels` are class numbers."""
+    now = np.empty(w.shape[0], w.dtype)
+    for t in range(indices.shape[0]):
+        x = features[indices[t]]
+        _scores(x, w, now)
+        softmax_row(now)
+        now[labels[indices[t]]] -= 1
+        for k in range(w.shape[0]):
+            for j in range(x.shape[0]):
+                w[k, j] -= step * (now[k] * x[j] + ridge * w[k, j])

@@ -1,0 +1,110 @@
+"""What an algorithm is given and what it yields: parameters, and where it stands at the start of every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.datapath import TrainingDatapath
+from sim.engine import EpochJob, EpochResult
+from sim.errors import InputError, whole_number
+from sim.quantize import positive_real
+from sim.random_bits import LARGEST_SEED, WORD_BITS, LinearGenerator, Role, Xorshift32, generator_seed, row_indices
+
+Floats = NDArray[np.float64]
+LARGEST_EPOCH = 1 << 26
+"""Bound on the inner steps of an epoch."""
+
+
+class Option(StrEnum):
+    """Which iterate of an inner loop of SVRG, LP-SVRG or HALP becomes the next centre."""
+
+    LAST = "I"
+    """Option I: the last one, w_T."""
+    RANDOM = "II"
+    """Option II: w_τ with τ uniform in 0 to T − 1, which the theorems assume; only those τ steps are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What an algorithm is run with.
+
+    Attributes:
+        step: step size α.
+        epoch_length: inner steps an epoch, T.
+        epochs: number of epochs.
+        seed: every random choice is a function of it.
+        mu: HALP's μ; the offset's range is ‖∇f‖/μ.
+        delta: LP-SGD's and LP-SVRG's δ, the worth of the model's last bit.
+        option: which iterate becomes the next centre.
+        power_of_two: HALP rounds the offset's scale to the nearest power of two (in log2).
+    """
+
+    step: float
+    epoch_length: int
+    epochs: int
+    seed: int
+    mu: float | None = None
+    delta: float | None = None
+    option: Option = Option.LAST
+    power_of_two: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("step", "mu", "delta"):
+            if name == "step" or getattr(self, name) is not None:
+                object.__setattr__(self, name, positive_real(name, getattr(self, name)))
+        for name, high in (("epoch_length", LARGEST_EPOCH), ("epochs", 1 << 20), ("seed", LARGEST_SEED)):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 0, high))
+        if not isinstance(self.power_of_two, bool):
+            raise InputError(f"power_of_two: got {self.power_of_two!r}; allowed: True or False")
+
+
+class Draws:
+    """The host's random choices of a run: the rows of every epoch, and how many of its steps are made."""
+
+    def __init__(self, parameters: Parameters, samples: int) -> None:
+        self.parameters, self.samples = parameters, samples
+        self.rows: LinearGenerator = Xorshift32(generator_seed(parameters.seed, Role.ROWS, 0))
+        self.ends: LinearGenerator = Xorshift32(generator_seed(parameters.seed, Role.HOST, 0))
+
+    def epoch(self) -> NDArray[np.int64]:
+        """Return the rows of the next epoch's steps; with option II those of its first τ steps."""
+        length = self.parameters.epoch_length
+        indices = row_indices(self.rows, self.samples, length)
+        if self.parameters.option is Option.LAST:
+            return indices
+        return indices[: self.ends.next() * length >> WORD_BITS]
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Where an algorithm stands at the start of an epoch, and the inner loop it asks for.
+
+    Attributes:
+        problem: the problem it solves (on quantized samples, if it quantizes them).
+        w: the model, shape (d,), or (K, d) for softmax.
+        gradient: the full gradient at w, in its shape.
+        job: the engine's inner loop; None if the algorithm makes the epoch itself or is done.
+        scale: δ_z.
+        counts: overflows of the host's quantization (h).
+        bytes_moved: bytes of rows that the epoch reads: those of its steps, and N for a full gradient.
+        steps: inner steps of an epoch that the algorithm makes itself.
+    """
+
+    problem: Any
+    w: Floats
+    gradient: Floats
+    job: EpochJob | None = None
+    scale: float | None = None
+    counts: dict[str, int] | None = None
+    bytes_moved: int = 0
+    steps: int = 0
+
+
+Points = Generator[Point, EpochResult | None, None]
+Solver = Callable[[Any, TrainingDatapath | None, Parameters], Points]

@@ -1,0 +1,239 @@
+"""What an exploration shows: a table of the Pareto front, and two figures, from the records alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from algorithms.trace import State
+from reports.figures import new_figure, save
+from reports.pareto import STATES, Outcome
+from reports.study import Study
+from reports.tables import styled
+from sim.cost import LABEL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = {
+    "gradient_norm": "gradient norm",
+    "suboptimality": "suboptimality",
+    "error": "error",
+    "model_bits": "model bits",
+    "bits_moved": "bits moved",
+    "gates": "unit gates",
+    "cycles": "cycles",
+}
+"""Objectives as tables and axes name them."""
+MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
+"""A point's marker, by state."""
+SURROGATE = "one-vs-rest (stands in for softmax)"
+
+
+def exploration_table(study: Study, shown: Sequence[Outcome], title: str) -> Table:
+    """Return a table with a line a point: median over the runs, lowest and highest, cost, state.
+
+    Args:
+        study: for the names of its objectives.
+        shown: the points.
+        title: over the table.
+    """
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.caption = f"medians over the runs; subopt.: (f − f*)/(f0 − f*); unit gates: {LABEL}"
+    table.caption_justify = "left"
+    for name in ("series", "point"):
+        table.add_column(name, no_wrap=True)
+    for name in ("gradient norm", "lowest", "highest", "subopt.", "accuracy", "bits moved", "unit gates"):
+        table.add_column(name, justify="right")
+    table.add_column("state", no_wrap=True)
+    for outcome in shown:
+        norms, error = outcome.finals("gradient_norm"), outcome.value("error")
+        table.add_row(
+            Text(outcome.point.series),
+            Text(outcome.point.axes),
+            *(_figure(value) for value in (float(np.median(norms)), min(norms), max(norms))),
+            _figure(outcome.value("suboptimality")),
+            "–" if math.isnan(error) else f"{100 * (1 - error):.2f} %",
+            _figure(outcome.value("bits_moved")),
+            "–" if outcome.cost is None else f"{outcome.cost.total_gates:,}",
+            styled(outcome.state),
+        )
+    return table
+
+
+def headline(study: Study, shown: Sequence[Outcome]) -> str:
+    """Return what a study is about, on which data."""
+    record = next((outcome.records[0] for outcome in shown if outcome.records), None)
+    if record is None:
+        return study.head.name
+    samples, columns = record["shape"]
+    kind = f", {SURROGATE}" if record["one_vs_rest"] else ""
+    loss = str(study.head.loss).replace("_", " ")
+    data = f"{study.data.source} ({samples} × {columns}), {loss}{kind}"
+    return f"{study.head.name}: {data}, {len(study.replicates)} runs a point"
+
+
+def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
+    """Draw gradient norm and suboptimality per epoch: medians, with bands from the lowest to the highest run.
+
+    Args:
+        study: for the title.
+        shown: the points to draw.
+        path: file to write.
+    """
+    figure, axes = new_figure(2, width=6.4, height=4.8)
+    for outcome, colour in zip(shown, _colours(shown), strict=True):
+        style = "--" if outcome.point.datapath is None else "-"
+        for ax, quantity in zip(axes, ("gradient_norm", "suboptimality"), strict=True):
+            rows = outcome.curves(quantity)
+            rows = np.where(np.isfinite(rows) & (rows > 0), rows, np.nan)
+            seen = ~np.isnan(rows).all(axis=0)
+            if not seen.any():
+                continue
+            epochs = np.arange(rows.shape[1])[seen]
+            rows = rows[:, seen]
+            ax.plot(epochs, np.nanmedian(rows, axis=0), style, color=colour, linewidth=1.3,
+                    label=f"{outcome.point.label}: {outcome.state}")  # fmt: skip
+            ax.fill_between(
+                epochs, np.nanmin(rows, axis=0), np.nanmax(rows, axis=0), color=colour, alpha=0.2, linewidth=0
+            )
+    for ax, name in zip(axes, ("gradient norm", "(f − f*) / (f0 − f*)"), strict=True):
+        ax.set(xlabel="epoch", ylabel=name, yscale="log")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
+    figure.suptitle(headline(study, shown), fontsize=10)
+    save(figure, path)
+
+
+def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[Outcome], path: Path) -> None:
+    """Draw the first objective against model bits, bits moved and unit gates; markers name the states.
+
+    Args:
+        study: for its first objective.
+        candidates: every point.
+        best: those on the Pareto front, joined by a line where gates are on the axis.
+        path: file to write.
+    """
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    objective = study.head.objectives[0]
+    figure, axes = new_figure(3, width=5.2, height=4.8)
+    names = list(dict.fromkeys(outcome.point.series for outcome in candidates))
+    colours = dict(zip(names, _palette(len(names)), strict=True))
+    used = []
+    for outcome in candidates:
+        values = [v for v in _ends(outcome, objective) if math.isfinite(v) and v > 0]
+        colour, state = colours[outcome.point.series], outcome.state
+        if not values:
+            continue
+        middle = float(np.median(values))
+        for ax, cost in zip(axes, ("model_bits", "bits_moved", "gates"), strict=True):
+            x = outcome.value(cost)
+            if math.isnan(x):
+                ax.axhline(middle, linestyle="--", color=colour, linewidth=1)
+                continue
+            spread = [[middle - min(values)], [max(values) - middle]]
+            ax.errorbar(x, middle, yerr=spread, fmt=MARKERS[state], color=colour, markersize=5, capsize=2, linewidth=1)
+            beside = (5, 4) if names.index(outcome.point.series) % 2 == 0 else (5, -9)
+            ax.annotate(_point_label(outcome), (x, middle), textcoords="offset points", xytext=beside, fontsize=6.5)
+            used.append(state)
+    chosen = sorted(best, key=lambda outcome: outcome.value("gates"))
+    if len(chosen) > 1 and not any(math.isnan(outcome.value("gates")) for outcome in chosen):
+        axes[2].plot([o.value("gates") for o in chosen], [o.value(objective) for o in chosen], color="0.6", zorder=0)
+    costs = "model bits", "bits moved in the run: rows and local memories", f"unit gates ({LABEL})"
+    for ax, cost in zip(axes, costs, strict=True):
+        ax.set(xlabel=cost, ylabel=f"{COLUMNS[objective]} at the end", yscale="log")
+    axes[1].set_xscale("log")
+    axes[1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes[1].xaxis.set_major_formatter(EngFormatter())
+    axes[1].xaxis.set_minor_formatter(NullFormatter())
+    _keys(figure, colours, [state for state in STATES if state in used])
+    figure.suptitle(headline(study, candidates), fontsize=10)
+    save(figure, path)
+
+
+def summary(study: Study, every: Sequence[Outcome], best: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the points of a study as plain values for JSON; what is no number is None."""
+    chosen = {id(outcome) for outcome in best}
+    return {
+        "study": study.head.name,
+        "objectives": list(study.head.objectives),
+        "points": [
+            {
+                "series": outcome.point.series,
+                "algorithm": outcome.point.algorithm,
+                "varied": outcome.point.varied,
+                "tuned": outcome.point.tuned,
+                "runs": [record["key"] for record in outcome.records],
+                "state": outcome.state,
+                "on_front": id(outcome) in chosen,
+                **{name: _plain(outcome.value(name)) for name in COLUMNS},
+            }
+            for outcome in every
+        ],
+    }
+
+
+def _ends(outcome: Outcome, objective: str) -> list[float]:
+    if objective in ("gradient_norm", "suboptimality"):
+        return outcome.finals(objective)
+    if objective == "error":
+        return [1.0 - accuracy for accuracy in outcome.finals("accuracy")]
+    return [outcome.value(objective)]
+
+
+def _point_label(outcome: Outcome) -> str:
+    """Return a short label: the axes' values, and the state where it is not a good one."""
+    values = "/".join(
+        f"{value:g}" if isinstance(value, float) else str(value) for value in outcome.point.varied.values()
+    )
+    state = "" if outcome.state in (State.CONVERGED, State.RUNNING) else f" {outcome.state}"
+    return (values or outcome.point.series) + state
+
+
+def _palette(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["tab10"](k % 10) for k in range(count)]
+
+
+def _colours(shown: Sequence[Outcome]) -> list[Any]:
+    """Return a colour a point: a hue a series, from light to dark along its axis."""
+    from matplotlib.colors import to_rgb
+
+    names = list(dict.fromkeys(outcome.point.series for outcome in shown))
+    hues = dict(zip(names, _palette(len(names)), strict=True))
+    counts = {name: sum(outcome.point.series == name for outcome in shown) for name in names}
+    seen = dict.fromkeys(names, 0)
+    colours = []
+    for outcome in shown:
+        name = outcome.point.series
+        share = 1.0 if counts[name] == 1 else 0.35 + 0.65 * seen[name] / (counts[name] - 1)
+        seen[name] += 1
+        colours.append(tuple(1 - share * (1 - part) for part in to_rgb(hues[name])))
+    return colours
+
+
+def _keys(figure: Figure, colours: dict[str, Any], states: Sequence[str]) -> None:
+    """Explain colours (series) and markers (states) beside the axes."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+    marks = [Line2D([], [], color="0.3", marker=MARKERS[state], linestyle="", label=state) for state in states]
+    figure.legend(handles=[*lines, *marks], loc="outside right upper", frameon=False, fontsize=7)
+
+
+def _figure(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.3g}"
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,179 @@
+"""Running a study: what is missing of its runs, on all cores, each recorded as soon as it is done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from msgspec import to_builtins
+
+from algorithms.data import load_problem
+from algorithms.multiclass import AnyProblem, OneVsRest, Softmax
+from algorithms.training import algorithm_of, train
+from reports.store import Store
+from reports.study import Run, Study, steps_of
+from sim.conformance import ARITHMETIC_VERSION
+from sim.errors import InputError
+from sim.formats import QFormat
+
+REFUSED = "refused"
+"""State of a run that its datapath or registers cannot do; its record has the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an exploration tells while it runs: what it does, how much of how many is done."""
+
+    doing: str
+    done: int
+    total: int
+
+
+Tell = Callable[[Progress], None]
+
+
+def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: float | None = None,
+            tell: Tell = lambda progress: None) -> int:  # fmt: skip
+    """Run what is missing of a study and record it; return how many runs are left (the budget ended).
+
+    Args:
+        study: what to run.
+        store: where records are and go.
+        jobs: processes; −1 for one a core.
+        budget_minutes: no run starts later; by default the study's own.
+        tell: called after every run.
+
+    Raises:
+        InputError: if data cannot be read or a record not be written; all records so far stay.
+    """
+    budget = study.head.budget_minutes if budget_minutes is None else budget_minutes
+    end = time.monotonic() + 60 * budget if budget else float("inf")
+    known = store.by_key
+    missing = [run for run in study.runs if run.key not in known]
+    if missing:
+        load_problem(missing[0].data, missing[0].loss, missing[0].ridge)  # a bad input ends here, in one line
+        _compile(missing)
+    wanted = _least_losses_wanted(study, store)
+    for key, value in _results(least_loss_of, wanted, jobs, end, "least losses", tell):
+        store.minima.append({"key": key, "minimum": value})
+    for record in _results(record_of, missing, jobs, end, "runs", tell):
+        store.records.append(record)
+    return len([run for run in study.runs if run.key not in store.by_key])
+
+
+def _results(
+    task: Callable[[Any], Any], inputs: list[Any], jobs: int, end: float, doing: str, tell: Tell
+) -> Iterator[Any]:
+    """Yield the results of tasks as they come, from processes; no task starts after `end`."""
+    from joblib import Parallel, delayed
+
+    def due() -> Iterator[Any]:
+        for entry in inputs:
+            if time.monotonic() >= end:
+                return
+            yield delayed(task)(entry)
+
+    if not inputs:
+        return
+    tell(Progress(doing, 0, len(inputs)))
+    parallel = Parallel(n_jobs=min(jobs, len(inputs)) if jobs > 0 else jobs, return_as="generator_unordered",
+                        batch_size=1, pre_dispatch="3*n_jobs", max_nbytes=None)  # fmt: skip
+    results: Iterable[Any] = parallel(due())
+    for done, result in enumerate(results, 1):
+        yield result
+        tell(Progress(doing, done, len(inputs)))
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    """Return the record of one run: all that identifies it, and its epochs."""
+    problem = load_problem(run.data, run.loss, run.ridge)
+    point = run.point
+    parameters = {**point.parameters, "epoch_length": steps_of(point.parameters.get("epoch_length"), problem.shape[0])}
+    record: dict[str, Any] = {
+        "key": run.key,
+        "arithmetic_version": ARITHMETIC_VERSION,
+        "series": point.series,
+        "varied": point.varied,
+        "tuned": point.tuned,
+        "algorithm": point.algorithm,
+        "datapath": to_builtins(point.datapath),
+        "parameters": point.parameters,
+        "problem": run.problem,
+        "file": run.file_digest,
+        "seed": run.seed,
+        "shape": list(problem.shape),
+        "one_vs_rest": problem.classes if isinstance(problem, OneVsRest) else 0,
+    }
+    try:
+        trace = train(problem, point.algorithm, point.datapath, seed=run.seed, **parameters)
+    except InputError as error:
+        return record | {"state": REFUSED, "reason": str(error), "epochs": [], "model": ""}
+    written = trace.to_dict()
+    epochs = [{key: value for key, value in epoch.items() if key != "exponents"} for epoch in written["epochs"]]
+    exponents = [list(epoch["exponents"]) for epoch in written["epochs"]]
+    return record | {
+        "state": written["state"],
+        "epochs": epochs,
+        "exponents": exponents if any(any(row) for row in exponents) else [],
+        "model": trace.model_digest,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class LeastLoss:
+    """A problem whose least loss is wanted: on which run's data, quantized to how many bits (0: not)."""
+
+    run: Run
+    bits: int
+
+    @property
+    def key(self) -> str:
+        """Identity of the problem solved."""
+        return json.dumps([self.run.problem, self.run.file_digest, self.bits], sort_keys=True)
+
+
+def least_loss_of(wanted: LeastLoss) -> tuple[str, float]:
+    """Return a problem's key and its least loss."""
+    problem = load_problem(wanted.run.data, wanted.run.loss, wanted.run.ridge)
+    return wanted.key, problem.least_loss(QFormat(wanted.bits, 0) if wanted.bits else None)
+
+
+def solved(run: Run) -> LeastLoss:
+    """Return which problem a run solves: on quantized samples, if it runs on the engine."""
+    return LeastLoss(run, run.point.datapath.data.width if run.point.datapath is not None else 0)
+
+
+def _least_losses_wanted(study: Study, store: Store) -> list[LeastLoss]:
+    known = {entry["key"] for entry in store.minima.entries}
+    wanted = {problem.key: problem for problem in map(solved, study.runs)}
+    return [problem for key, problem in wanted.items() if key not in known]
+
+
+def _compile(runs: list[Run]) -> None:
+    """Train on a tiny problem with every kind of run, so that kernels are compiled once and not in every process."""
+    problem = load_problem(runs[0].data, runs[0].loss, runs[0].ridge)
+    small, done = _tiny(problem), set()
+    for run in runs:
+        path = run.point.datapath
+        kind = run.point.algorithm, None if path is None else path.data_format.dtype
+        if kind in done:
+            continue
+        done.add(kind)
+        own: Any = {"mu": 1.0, "delta": 1.0}
+        own = {key: value for key, value in own.items() if key in algorithm_of(run.point.algorithm).own}
+        with suppress(InputError):  # the run itself will say so
+            train(small, run.point.algorithm, path, step=1e-3, epoch_length=1, epochs=1, **own)
+
+
+def _tiny(problem: AnyProblem) -> AnyProblem:
+    """Return a problem of the same kind with four samples."""
+    features, labels = np.random.default_rng(0).normal(size=(4, 2)), np.array([0, 1, 0, 1])
+    if isinstance(problem, Softmax):
+        return Softmax(features, labels)
+    first = problem.first if isinstance(problem, OneVsRest) else problem
+    return type(first)(features, labels.astype(np.float64))

@@ -1,0 +1,168 @@
+"""What the records of a study say of each point: medians over replicates, cost, state, and the Pareto front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.data import Loss
+from algorithms.trace import State
+from algorithms.training import link_of
+from reports.explorer import REFUSED, solved
+from reports.store import Store
+from reports.study import Point, Study
+from sim.cost import Cost, estimate
+
+STATES = (*(str(state) for state in State), REFUSED)
+"""All names that a run's end can have, from good to bad."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A point with its runs.
+
+    Attributes:
+        point: the point.
+        records: one a replicate, in the order of the study's replicates.
+        minima: f* of each record's problem; NaN where it is not known.
+    """
+
+    point: Point
+    records: list[dict[str, Any]] = field(repr=False)
+    minima: list[float] = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """The state of most runs, the worse one if they tie."""
+        states = [record["state"] for record in self.records]
+        return max(reversed(STATES), key=states.count)
+
+    def curves(self, quantity: str) -> NDArray[np.float64]:
+        """Return a quantity per epoch, shape (runs, epochs + 1): gradient_norm, loss, accuracy or suboptimality.
+
+        NaN where a run had ended, or was past all numbers.
+        """
+        length = max((len(record["epochs"]) for record in self.records), default=0)
+        rows = np.full((len(self.records), length), np.nan)
+        for row, record, least in zip(rows, self.records, self.minima, strict=True):
+            name = "loss" if quantity == "suboptimality" else quantity
+            values = np.array([_number(epoch[name]) for epoch in record["epochs"]])
+            if quantity == "suboptimality" and len(values):
+                values = (values - least) / (values[0] - least)
+            row[: len(values)] = values
+        return rows
+
+    def finals(self, quantity: str) -> list[float]:
+        """Return a quantity at the end of each run; infinite where it is no number (diverged, refused)."""
+        ends = [
+            _last(row, len(record["epochs"])) for row, record in zip(self.curves(quantity), self.records, strict=True)
+        ]
+        return [end if math.isfinite(end) else math.inf for end in ends]
+
+    @cached_property
+    def cost(self) -> Cost | None:
+        """The estimated cost of the datapath; None for a float algorithm."""
+        if self.point.datapath is None or not self.records:
+            return None
+        record = self.records[0]
+        link = link_of(self.point.algorithm, Loss(record["problem"]["loss"]))
+        return estimate(self.point.datapath, record["shape"][1], link)
+
+    def value(self, objective: str) -> float:
+        """Return an objective: the median over the runs, or the cost; NaN where the point has none."""
+        if objective in ("gradient_norm", "suboptimality"):
+            return float(np.median(self.finals(objective)))
+        if objective == "error":
+            ends = [
+                _number(record["epochs"][-1]["accuracy"]) if record["epochs"] else math.nan for record in self.records
+            ]
+            return 1.0 - float(np.median(ends))
+        if objective == "model_bits":
+            return float(self.point.datapath.model.width) if self.point.datapath is not None else math.nan
+        if objective == "gates":
+            return float(self.cost.total_gates) if self.cost is not None else math.nan
+        if objective == "cycles":
+            return self._total("cycles") if self.point.datapath is not None else math.nan
+        return 8.0 * self._total("bytes_moved") + self._local_bits * self._total("steps")
+
+    @property
+    def _local_bits(self) -> int:
+        """Bits that a step reads and writes in the memories of model and gradient; of a float run, in its words."""
+        if self.cost is not None:
+            return self.cost.local_bits
+        bits = 32 if self.point.algorithm.endswith("32") else 64
+        words = 4 if self.point.algorithm.startswith("svrg") else 3  # w for the margin; w, g̃ for the update; w written
+        return words * bits * int(self.records[0]["shape"][1])
+
+    def _total(self, name: str) -> float:
+        """Return the median over the runs of a sum over the epochs."""
+        return float(np.median([sum(epoch[name] for epoch in record["epochs"]) for record in self.records]))
+
+
+def outcomes(study: Study, store: Store) -> list[Outcome]:
+    """Return every point that has a record, in the study's order; of tuned values the best of each group.
+
+    The best has the smallest median of the study's first objective, the first of equals.
+    """
+    by_key = store.by_key
+    minima = {entry["key"]: _number(entry["minimum"]) for entry in store.minima.entries}
+    runs: dict[int, list[Any]] = {id(point): [] for point in study.points}
+    for run in study.runs:
+        if run.key in by_key:
+            runs[id(run.point)].append(run)
+    every = [
+        Outcome(
+            point,
+            [by_key[run.key] for run in runs[id(point)]],
+            [minima.get(solved(run).key, math.nan) for run in runs[id(point)]],
+        )
+        for point in study.points
+        if runs[id(point)]
+    ]
+    chosen: dict[str, Outcome] = {}
+    for outcome in every:
+        best = chosen.get(outcome.point.group)
+        if best is None or _judged(outcome, study) < _judged(best, study):
+            chosen[outcome.point.group] = outcome
+    return list(chosen.values())
+
+
+def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outcome]:
+    """Return the points that no other beats: at least as good in every objective and better in one.
+
+    Points without a number in some objective (a float algorithm has no gates; a diverged run no gradient) are left out.
+
+    Args:
+        candidates: the points.
+        objectives: all to be small.
+    """
+    table = {id(outcome): [outcome.value(name) for name in objectives] for outcome in candidates}
+    finite = [outcome for outcome in candidates if all(math.isfinite(value) for value in table[id(outcome)])]
+
+    def beaten(outcome: Outcome) -> bool:
+        own = table[id(outcome)]
+        return any(
+            all(a <= b for a, b in zip(table[id(other)], own, strict=True)) and table[id(other)] != own
+            for other in finite
+        )
+
+    return [outcome for outcome in finite if outcome.state != State.DIVERGED and not beaten(outcome)]
+
+
+def _judged(outcome: Outcome, study: Study) -> float:
+    value = outcome.value(study.head.objectives[0])
+    return value if not math.isnan(value) else math.inf
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _last(row: NDArray[np.float64], length: int) -> float:
+    return float(row[length - 1]) if length else math.nan

@@ -1,0 +1,144 @@
+"""The folder of a study: records in JSON Lines, one line a run, appended by one writer and never lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from reports.files import writable
+from sim.errors import InputError
+
+RECORDS, MINIMA, STUDY = "records.jsonl", "minima.jsonl", "study.toml"
+
+
+class JsonLines:
+    """A file of JSON objects, one a line, each written whole: flushed and synced before the next one starts.
+
+    A line that a killed writer left incomplete is cut off when the file is opened; a write that fails (a full disk)
+    is taken back, so that all lines before it stay.
+
+    Args:
+        path: the file; it need not exist.
+
+    Raises:
+        InputError: for a file that cannot be read or a broken line before the last.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.torn = 0
+        self.entries: list[dict[str, Any]] = []
+        try:
+            content = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise InputError(f"{path}: got {error.strerror or error}; allowed: a readable file") from None
+        whole = content[: content.rfind(b"\n") + 1]
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                if not isinstance(entry, dict):
+                    raise ValueError
+            except ValueError:
+                raise InputError(f"{path}, line {number}: got broken JSON; allowed: one JSON object a line") from None
+            self.entries.append(entry)
+        self.torn = len(content) - len(whole)
+        if self.torn:
+            with writable(path):
+                os.truncate(path, len(whole))
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write one line and wait until the disk has it.
+
+        Raises:
+            InputError: if it cannot be written; the file is then as it was before.
+        """
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        with writable(self.path), self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                written = file.write(line)
+                if written != len(line):
+                    raise OSError(28, "No space left on device")
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(before)
+                raise
+        self.entries.append(entry)
+
+
+class Store:
+    """The folder of one study, locked while it is open.
+
+    Attributes:
+        folder: where records and figures are.
+        records: the runs' lines.
+        minima: the least losses of the problems.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records, self.minima = JsonLines(folder / RECORDS), JsonLines(folder / MINIMA)
+
+    @property
+    def by_key(self) -> dict[str, dict[str, Any]]:
+        """Records by their run's key."""
+        return {record["key"]: record for record in self.records.entries}
+
+
+@contextmanager
+def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
+    """Give the store of a study to a block, and to no other process meanwhile.
+
+    Args:
+        folder: where to keep it; made if need be.
+        name: the study's name.
+        text: its TOML, kept beside the records.
+
+    Raises:
+        InputError: if the folder cannot be written, is that of another study, or is in use by another process.
+    """
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        with writable(folder):
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: got a folder in use by another process; allowed: one process a study") from None
+    try:
+        kept = folder / STUDY
+        _require_same_study(folder, kept, name)
+        store = Store(folder)
+        if not kept.exists() or kept.read_text(encoding="utf-8") != text:
+            _write_whole(kept, text)
+        yield store
+    finally:
+        lock.release()
+
+
+def _require_same_study(folder: Path, kept: Path, name: str) -> None:
+    import tomllib
+
+    if kept.exists():
+        try:
+            other = tomllib.loads(kept.read_text(encoding="utf-8-sig")).get("name")
+        except (OSError, ValueError):
+            other = None
+        if other != name:
+            raise InputError(f"out: got {folder}, the folder of study {other!r}; allowed: another folder for {name!r}")
+    elif any(entry.name != ".lock" for entry in folder.iterdir()):
+        raise InputError(f"out: got {folder}, which holds other files; allowed: a new, empty or this study's folder")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is either the old or the new one, whatever happens."""
+    fresh = path.with_name(f".{path.name}.new")
+    with writable(path):
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
