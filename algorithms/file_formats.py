@@ -197,9 +197,7 @@ def read_npy(path: Path, target: str) -> Raw:
         InputError: for a torn file, or an array that is no matrix of real numbers.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive")
+        array = np.lib.format.open_memmap(path, mode="r")
     except _BROKEN_ARRAY as error:
         raise InputError(f"{path}: got {error}; allowed: a whole npy file of numbers") from None
     _numbers(str(path), array, 2)
@@ -217,7 +215,8 @@ def read_npz(path: Path, target: str) -> Raw:
         InputError: for a torn file, missing keys, or arrays that do not match.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # np.load would leave a torn one open
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
             keys = archive.files
