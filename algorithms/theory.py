@@ -134,7 +134,7 @@ def contraction(step: float, epoch_length: int, smoothness: float, convexity: fl
         >>> round(contraction(1 / 12, 480, 1.0, 0.1), 6)  # γ = 1/2, κ = 10
         0.5
     """
-    slack, convexity = _slack(step, smoothness), _convexity(convexity, smoothness)
+    slack, convexity = slack_of(step, smoothness), _convexity(convexity, smoothness)
     steps = whole_number("epoch_length", epoch_length, 1, 1 << 62)
     return 1.0 / (convexity * step * slack * steps) + 2.0 * smoothness * step / slack
 
@@ -158,7 +158,7 @@ def rounding_term(step: float, smoothness: float, columns: int, delta: float) ->
         7.2
     """
     columns = whole_number("columns", columns, 1, 1 << 24)
-    return columns * positive_real("delta", delta) ** 2 / (8.0 * step * _slack(step, smoothness))
+    return columns * positive_real("delta", delta) ** 2 / (8.0 * step * slack_of(step, smoothness))
 
 
 def halp_contraction(
@@ -314,7 +314,7 @@ def _least_square(kappa: float, gamma: float, columns: int) -> Fraction:
     return 2 * exact**2 * columns * (1 + share) / share**2
 
 
-def _slack(step: float, smoothness: float) -> float:
+def slack_of(step: float, smoothness: float) -> float:
     """Return 1 − 2Lα, positive."""
     step, smoothness = positive_real("step", step), positive_real("smoothness", smoothness)
     slack = 1.0 - 2.0 * smoothness * step
