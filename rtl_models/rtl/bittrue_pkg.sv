@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Names and constants that units share: modes, kinds, latencies, widths.
+///
+/// Members of the enums stand in the order of sim/modes.py and sim/datapath.py, and a test compares
+/// them. The overflow mode ERROR exists on the host only.
+package bittrue_pkg;
+
+  /// How a cast gets rid of the bits below the new last bit; docs/rounding.md has what each mode
+  /// gives.
+  typedef enum logic [3:0] {
+    TO_NEG           = 4'd0,
+    TO_POS           = 4'd1,
+    TO_ZERO          = 4'd2,
+    TO_AWAY          = 4'd3,
+    TIES_EVEN        = 4'd4,
+    TIES_ODD         = 4'd5,
+    TIES_AWAY        = 4'd6,
+    TIES_ZERO        = 4'd7,
+    TIES_POS         = 4'd8,
+    TIES_NEG         = 4'd9,
+    TRN_MAG          = 4'd10,
+    JAM              = 4'd11,
+    JAM_UNBIASED     = 4'd12,
+    STOCHASTIC       = 4'd13,
+    STOCHASTIC_EQUAL = 4'd14
+  } rounding_e;
+
+  /// What a cast does with a rounded value outside its target.
+  typedef enum logic [1:0] {
+    WRAP    = 2'd0,
+    SAT     = 2'd1,
+    SAT_SYM = 2'd2
+  } overflow_e;
+
+  /// Kinds of random generators.
+  typedef enum logic [0:0] {
+    XORSHIFT32 = 1'd0,
+    LFSR       = 1'd1
+  } generator_e;
+
+  /// How the dot product becomes the coefficient of the update.
+  typedef enum logic [1:0] {
+    AFFINE         = 2'd0,
+    CENTRED_TABLE  = 2'd1,
+    ABSOLUTE_TABLE = 2'd2
+  } link_e;
+
+  /// Random bits that a generator gives per word.
+  localparam int unsigned WordBits = 32;
+
+  /// Whether a rounding mode consumes random bits.
+  function automatic bit is_stochastic(rounding_e rounding);
+    return rounding == STOCHASTIC || rounding == STOCHASTIC_EQUAL;
+  endfunction
+
+  /// The larger of two numbers.
+  function automatic int unsigned larger(int unsigned a, int unsigned b);
+    return a > b ? a : b;
+  endfunction
+
+  /// Bits of the exact signed result of rounding a value by `cut` bits (negative: a left shift),
+  /// the carry included.
+  function automatic int unsigned rounded_width(int unsigned width, bit is_signed, int cut);
+    int unsigned exact = width + (is_signed ? 0 : 1);
+    if (cut <= 0) return exact + unsigned'(-cut) + 1;
+    return larger(exact, unsigned'(cut) + 1) - unsigned'(cut) + 1;
+  endfunction
+
+  /// Generators of 32 bits that feed lanes of `random_bits` bits.
+  function automatic int unsigned generators(int unsigned lanes, int unsigned random_bits);
+    return (lanes * random_bits + WordBits - 1) / WordBits;
+  endfunction
+
+  // Latencies, in cycles, from a unit's register stages.
+
+  /// Of `requantizer`.
+  function automatic int unsigned requantizer_latency(int unsigned round_stages,
+                                                      int unsigned overflow_stages);
+    return round_stages + overflow_stages;
+  endfunction
+
+  /// Of `mac`: from a pair taken to the sum that contains it.
+  function automatic int unsigned mac_latency(int unsigned multiply_stages);
+    return multiply_stages + 1;
+  endfunction
+
+  /// Of `adder_tree`.
+  function automatic int unsigned adder_tree_latency(int unsigned lanes,
+                                                     int unsigned levels_per_stage);
+    if (levels_per_stage == 0) return 0;
+    return ($clog2(lanes) + levels_per_stage - 1) / levels_per_stage;
+  endfunction
+
+  /// Of `dot_product`: from the last beat taken to the result.
+  function automatic int unsigned dot_product_latency(
+      int unsigned lanes, int unsigned multiply_stages, int unsigned levels_per_stage,
+      int unsigned exponent_stages);
+    return multiply_stages + adder_tree_latency(lanes, levels_per_stage) + exponent_stages + 1;
+  endfunction
+
+  /// Of `link_affine`.
+  function automatic int unsigned link_affine_latency(
+      int unsigned offset_stages, int unsigned multiply_stages, int unsigned round_stages,
+      int unsigned saturate_stages);
+    return offset_stages + multiply_stages + round_stages + saturate_stages;
+  endfunction
+
+  /// Of `link_centred_table` and `link_absolute_table`.
+  function automatic int unsigned link_table_latency(
+      int unsigned offset_stages, int unsigned index_multiply_stages,
+      int unsigned index_round_stages, int unsigned table_stages, int unsigned multiply_stages,
+      int unsigned round_stages, int unsigned saturate_stages);
+    return offset_stages + index_multiply_stages + index_round_stages + table_stages +
+        link_affine_latency(0, multiply_stages, round_stages, saturate_stages);
+  endfunction
+
+  /// Of `model_update`.
+  function automatic int unsigned model_update_latency(
+      int unsigned multiply_stages, int unsigned product_stages, int unsigned increment_stages,
+      int unsigned model_stages);
+    return multiply_stages + product_stages + increment_stages + model_stages;
+  endfunction
+
+endpackage
