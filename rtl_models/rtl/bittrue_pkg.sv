@@ -49,6 +49,9 @@ package bittrue_pkg;
   /// Random bits that a generator gives per word.
   localparam int unsigned WordBits = 32;
 
+  /// The seed that replaces 0, as in sim.random_bits.generator_seed.
+  localparam logic [31:0] ReplacementSeed = 32'h9E37_79B9;
+
   /// Whether a rounding mode consumes random bits.
   function automatic bit is_stochastic(rounding_e rounding);
     return rounding == STOCHASTIC || rounding == STOCHASTIC_EQUAL;

@@ -1,0 +1,237 @@
+"""Builds simulations once and keeps them: a folder of the user's cache for each set of sources, parameters and tools."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rtl_models.toolchain import Toolchain, cache_folder, find_toolchain
+from sim.errors import InputError
+
+TAIL = 60
+"""Lines of a log that an error shows."""
+KEPT_DAYS = 30
+"""Days after its last use after which a build is removed."""
+WARNINGS = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM")
+"""Warnings that stop no build; `make lint` shows them. All others, parameters out of range among them, do."""
+
+
+class BuildError(RuntimeError):
+    """A simulator refused the sources; the text ends with the tail of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is simulated.
+
+    Args:
+        top: name of the top module.
+        sources: files, packages first.
+        text: SystemVerilog of a generated top, added behind the files.
+        parameters: values of the top's parameters, as SystemVerilog text.
+    """
+
+    top: str
+    sources: Sequence[Path]
+    text: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self) -> list[bytes]:
+        """Return what a build depends on."""
+        texts = [part for file in self.sources for part in (file.name.encode(), file.read_bytes())]
+        return [self.top.encode(), self.text.encode(), repr(sorted(self.parameters.items())).encode(), *texts]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Return the files to compile, the generated one written into a folder."""
+        if not self.text:
+            return list(self.sources)
+        folder.mkdir(parents=True, exist_ok=True)
+        generated = folder / f"{self.top}.sv"
+        generated.write_text(self.text)
+        return [*self.sources, generated]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A simulation ready to run.
+
+    Attributes:
+        design: what it simulates.
+        folder: where it was built.
+        simulator: `verilator` or `icarus`.
+        waves: whether it can record waves.
+    """
+
+    design: Design
+    folder: Path
+    simulator: str
+    waves: bool
+
+
+def build(design: Design, *, waves: bool = False, coverage: bool = False, simulator: str = "verilator") -> Simulation:
+    """Return a simulation of a design, from the cache if it was built before.
+
+    Args:
+        design: what to simulate.
+        waves: make it able to record all signals.
+        coverage: make it count lines, branches and toggles.
+        simulator: `verilator`, or `icarus`, which reads the netlist that yosys makes of the design.
+
+    Raises:
+        InputError: if a tool is missing.
+        BuildError: if the simulator refuses the sources.
+    """
+    tools = find_toolchain()
+    if simulator == "icarus":
+        from rtl_models.netlist import verilog
+
+        return _build_icarus(Design(design.top, [verilog(design)]), tools, waves)
+    flags = [*WARNINGS, "-O3", "--x-assign", "fast", "--noassert", *(["--coverage"] if coverage else [])]
+
+    def make(folder: Path) -> None:
+        _run_build(simulator, tools, design, folder, waves=waves, build_args=flags)
+        for pattern in ("*.o", "*.a", "*.gch", "*.cpp", "*.h", "*.d"):
+            for file in folder.glob(pattern):
+                file.unlink()
+
+    folder = cached(design.top, [*design.parts(), tools.version.encode(), repr((flags, waves)).encode()], make)
+    return Simulation(design, folder, simulator, waves)
+
+
+def _build_icarus(design: Design, tools: Toolchain, waves: bool) -> Simulation:
+    def make(folder: Path) -> None:
+        _run_build("icarus", tools, design, folder, waves=waves, build_args=["-g2012"])
+
+    return Simulation(design, cached(design.top, [*design.parts(), repr(waves).encode()], make), "icarus", waves)
+
+
+def simulate(
+    simulation: Simulation,
+    module: str,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    seed: int = 0,
+    waves: bool = False,
+) -> str:
+    """Run a bench inside the simulator and return its log.
+
+    Args:
+        simulation: from `build`.
+        module: the Python module with the cocotb tests.
+        folder: for the log, results.xml, dump.vcd and coverage.dat.
+        environment: variables for the bench.
+        seed: of cocotb's random generator.
+        waves: record all signals; the simulation must have been built for it.
+
+    Raises:
+        AssertionError: if a test fails, or the simulator ends without a result; with the tail of the log.
+    """
+    from cocotb_tools.check_results import get_results
+
+    folder.mkdir(parents=True, exist_ok=True)
+    log, results = folder / "simulation.log", folder / "results.xml"
+    with find_toolchain().active(), contextlib.redirect_stdout(io.StringIO()):
+        runner = _runner(simulation.simulator)
+        with contextlib.suppress(SystemExit):  # how the runner tells a failure; the results say more
+            runner.test(
+                test_module=module,
+                hdl_toplevel=simulation.design.top,
+                hdl_toplevel_lang="verilog",
+                build_dir=simulation.folder,
+                test_dir=folder,
+                results_xml=str(results),
+                seed=seed,
+                extra_env=dict(environment or {}),
+                waves=waves,
+                log_file=log,
+            )
+    text = log.read_text(errors="replace") if log.exists() else ""
+    try:
+        tests, failed = get_results(results)
+    except RuntimeError:
+        tests, failed = 0, 0
+    if failed or not tests:
+        what = f"{failed} of {tests} tests failed" if tests else "the simulation ended without a result"
+        raise AssertionError(f"{module} on {simulation.design.top}: {what}\n{_tail(text)}")
+    return text
+
+
+def cached(name: str, parts: Sequence[bytes], make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, filled by `make` unless it is there already.
+
+    Processes that want the same folder wait for each other; a folder that was not finished is made anew.
+
+    Args:
+        name: readable part of the folder's name.
+        parts: all that the content depends on.
+        make: fills an empty folder.
+    """
+    from filelock import FileLock
+
+    digest = hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()[:20]
+    folder = cache_folder() / "builds" / f"{name}-{digest}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    done = folder / "done"
+    with FileLock(f"{folder}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            _forget_old()
+        done.touch()
+    return folder
+
+
+def _forget_old() -> None:
+    """Remove builds that were not used for long."""
+    from filelock import FileLock, Timeout
+
+    for done in (cache_folder() / "builds").glob("*/done"):
+        if time.time() - done.stat().st_mtime > KEPT_DAYS * 86400:
+            with contextlib.suppress(Timeout), FileLock(f"{done.parent}.lock", timeout=0):
+                shutil.rmtree(done.parent, ignore_errors=True)
+
+
+def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, **options: Any) -> None:
+    """Let cocotb's runner build into a folder."""
+    log = folder / "build.log"
+    with tools.active(), contextlib.redirect_stdout(io.StringIO()):
+        runner = _runner(simulator)
+        try:
+            runner.build(
+                sources=design.write(folder / "sources"),
+                hdl_toplevel=design.top,
+                parameters=dict(design.parameters),
+                build_dir=folder,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+                **options,
+            )
+        except (RuntimeError, SystemExit) as error:
+            text = log.read_text(errors="replace") if log.exists() else str(error)
+            raise BuildError(f"{simulator} refuses {design.top}\n{_tail(text)}") from None
+
+
+def _runner(simulator: str) -> Any:
+    import logging
+
+    from cocotb_tools.runner import get_runner
+
+    runner = get_runner(simulator)
+    runner.log.setLevel(logging.ERROR)
+    return runner
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-TAIL:])
+
+
+__all__ = ["BuildError", "Design", "InputError", "Simulation", "build", "cached", "simulate"]
