@@ -1,0 +1,1 @@
+"""Benches of the units: stimuli, reference, coverage; run inside the simulator."""

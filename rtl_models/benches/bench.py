@@ -1,0 +1,197 @@
+"""What every bench has: parameters from a datapath, scripts from a seed, coverage to close, a result to report."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+import msgspec
+
+from rtl_models.benches.stream import Beat, Script
+from rtl_models.elaborate import Unit, elaborate, unit_parameters
+from sim.datapath import Link, TrainingDatapath
+
+CHUNK = 40
+"""Outputs played under one pair of flows."""
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """A unit's parameters: those of a datapath, and those that no datapath sets (register stages, say).
+
+    Args:
+        name: shown in tables.
+        datapath: the widths and modes.
+        extra: parameters by name, over those of the datapath.
+    """
+
+    name: str
+    datapath: TrainingDatapath
+    extra: dict[str, int] = {}
+
+
+class Result(msgspec.Struct):
+    """What a bench found out about one configuration.
+
+    Attributes:
+        unit: the module.
+        configuration: its name.
+        parameters: as SystemVerilog text, by name.
+        seed: of the stimuli.
+        transactions: outputs compared.
+        coverage: bins hit and bins in all, by coverage point.
+        missed: bins that were not hit, as "point: bin".
+        seconds: time taken.
+        failure: the first difference in words; empty if there is none.
+    """
+
+    unit: str
+    configuration: str
+    parameters: dict[str, str]
+    seed: int
+    transactions: int = 0
+    coverage: dict[str, tuple[int, int]] = {}
+    missed: list[str] = []
+    seconds: float = 0.0
+    failure: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differed and every bin was hit."""
+        return not self.failure and not self.missed
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of an output beat.
+
+    Args:
+        name: what it is.
+        port: number of the port within the beat.
+        low: its lowest bit.
+        width: bits.
+        signed: whether it is two's complement.
+        frac: bits below the binary point.
+    """
+
+    name: str
+    port: int
+    low: int
+    width: int
+    signed: bool = False
+    frac: int = 0
+
+    def of(self, beat: Beat) -> int:
+        """Return the value of the field."""
+        raw = beat[self.port] >> self.low & ((1 << self.width) - 1)
+        return raw - (1 << self.width) if self.signed and raw >> (self.width - 1) else raw
+
+    def text(self, beat: Beat) -> str:
+        """Return the value in decimal, binary and as a real number."""
+        value = self.of(beat)
+        return f"{value} (0b{value & ((1 << self.width) - 1):0{self.width}b}, {value * 2.0**-self.frac:g})"
+
+
+class Bench(ABC):
+    """Stimuli and reference of a unit under one configuration.
+
+    Args:
+        configuration: which.
+        unit: the unit under its parameters.
+    """
+
+    unit_name: ClassVar[str]
+    inputs: ClassVar[Sequence[str]]
+    outputs: ClassVar[Sequence[str]]
+    link: ClassVar[Link] = Link.AFFINE
+
+    def __init__(self, configuration: Configuration, unit: Unit) -> None:
+        self.configuration, self.unit, self.path = configuration, unit, configuration.datapath
+
+    @classmethod
+    def parameters(cls, configuration: Configuration) -> dict[str, Any]:
+        """Return the unit's parameters under a configuration."""
+        return {**unit_parameters(cls.unit_name, configuration.datapath), **configuration.extra}
+
+    @classmethod
+    def benches(cls, configurations: Sequence[Configuration]) -> list[Bench]:
+        """Return a bench for each configuration."""
+        units = elaborate(cls.unit_name, [cls.parameters(c) for c in configurations])
+        return [cls(c, unit) for c, unit in zip(configurations, units, strict=True)]
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an input beat to its output, as the package derives them."""
+        return self.unit.constants["Latency"]
+
+    @property
+    def has_random(self) -> bool:
+        """Whether the unit uses random words under this configuration."""
+        return False
+
+    @abstractmethod
+    def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
+        """Yield scripts of so many outputs in all."""
+
+    @abstractmethod
+    def points(self) -> dict[str, list[Any]]:
+        """Return the coverage points and the bins of each that this configuration can hit."""
+
+    @abstractmethod
+    def fields(self) -> list[Field]:
+        """Return the parts of an output beat."""
+
+
+class Coverage:
+    """Counts the bins hit, and hands them to cocotb-coverage at the end, once each, since sampling is slow."""
+
+    def __init__(self, points: dict[str, list[Any]]) -> None:
+        self.points, self.hits = points, Counter[tuple[str, Any]]()
+
+    def add(self, hits: Sequence[tuple[str, Any]]) -> None:
+        """Count bins as (point, bin)."""
+        self.hits.update(hits)
+
+    def close(self, result: Result) -> None:
+        """Fill in a result's coverage."""
+        from cocotb_coverage.coverage import CoverPoint, coverage_db
+
+        for point, bins in self.points.items():
+            name = f"{result.unit}.{result.configuration}.{point}"
+            sample = CoverPoint(name, bins=bins)(lambda _: None)
+            for hit in bins:
+                if self.hits[point, hit]:
+                    sample(hit)
+            hits = coverage_db[name].detailed_coverage
+            result.coverage[point] = coverage_db[name].coverage, coverage_db[name].size
+            result.missed += [f"{point}: {bin_}" for bin_, number in hits.items() if not number]
+
+
+def corner(random: Random, width: int, signed: bool = True) -> int:
+    """Return a word that is likely to be near an end, all ones, alternating, or zero.
+
+    Example:
+        >>> -8 <= corner(Random(1), 4) <= 7
+        True
+    """
+    low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+    if random.random() < 0.5:
+        return random.randint(low, high)
+    alternating = int("01" * width, 2) & high
+    return random.choice((low, min(low + 1, high), -1 if signed else high, 0, 1 & high, high - 1, high, alternating))
+
+
+def pack(words: Sequence[int], width: int) -> int:
+    """Return words side by side, word 0 lowest, each cut to `width` bits.
+
+    Example:
+        >>> hex(pack([1, -1], 4))
+        '0xf1'
+    """
+    mask, packed = (1 << width) - 1, 0
+    for word in reversed(words):
+        packed = packed << width | word & mask
+    return packed

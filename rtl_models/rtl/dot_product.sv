@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The dot product of a data row and a model row, `Lanes` columns a beat.
+///
+/// A beat's products are added exactly and shifted left by the exponent of its block of columns;
+/// the accumulator takes that sum with overflow applied once, on the exact value. The last beat's
+/// sum leaves with the record that came along and the number of beats of the row that overflowed,
+/// bittrue_pkg::dot_product_latency(...) cycles after the beat was taken. Streams are AXI4-Stream;
+/// while an output waits, everything waits.
+module dot_product
+  import bittrue_pkg::*;
+#(
+  /// Columns a beat, a power of two.
+  parameter int unsigned Lanes = 16,
+  /// Bits of a data word, signed.
+  parameter int unsigned DataWidth = 8,
+  /// Bits of a model word, signed.
+  parameter int unsigned ModelWidth = 8,
+  /// Largest block exponent, 0 for none.
+  parameter int unsigned MaxExponent = 0,
+  /// Bits of the accumulator, signed.
+  parameter int unsigned AccumulatorWidth = 32,
+  /// What the accumulator does past its ends, at every beat.
+  parameter overflow_e AccumulatorOverflow = SAT,
+  /// Bits of the record that goes along with a row.
+  parameter int unsigned RecordWidth = 32,
+  /// Bits of the count of overflows; it stops at its largest value.
+  parameter int unsigned CountWidth = 16,
+  /// Register stages behind the multipliers, 0 to 4.
+  parameter int unsigned MultiplyStages = 1,
+  /// Adder levels between two registers of the tree, 0 for no registers.
+  parameter int unsigned LevelsPerStage = 2,
+  /// Register stages behind the exponent's shift, 0 to 4.
+  parameter int unsigned ExponentStages = 1,
+  /// Dependent, do not change: bits of an exponent.
+  localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1)
+) (
+  /// Clock.
+  input  logic                                     clk_i,
+  /// Asynchronous reset, active low: beats under way are dropped.
+  input  logic                                     rst_ni,
+  /// Data words in the low bits, lane j at DataWidth*j; above them the model words, lane j at
+  /// ModelWidth*j.
+  input  logic [Lanes*(DataWidth+ModelWidth)-1:0]  s_axis_tdata,
+  /// Block exponent in the low bits, 0 to MaxExponent; above it the record, of which the last
+  /// beat's counts.
+  input  logic [ExponentWidth+RecordWidth-1:0]     s_axis_tuser,
+  /// High on the last beat of a row.
+  input  logic                                     s_axis_tlast,
+  /// High while a beat is offered.
+  input  logic                                     s_axis_tvalid,
+  /// High when a beat is taken.
+  output logic                                     s_axis_tready,
+  /// The dot product, signed.
+  output logic [AccumulatorWidth-1:0]              m_axis_tdata,
+  /// Beats of the row that overflowed in the low bits; above them the record.
+  output logic [CountWidth+RecordWidth-1:0]        m_axis_tuser,
+  /// High while a result is offered.
+  output logic                                     m_axis_tvalid,
+  /// High when a result is taken.
+  input  logic                                     m_axis_tready
+);
+
+  localparam int unsigned ProductWidth = DataWidth + ModelWidth;
+  localparam int unsigned TreeWidth = ProductWidth + $clog2(Lanes);
+  localparam int unsigned BeatWidth = TreeWidth + MaxExponent;
+  localparam int unsigned ExactWidth = larger(BeatWidth, AccumulatorWidth) + 1;
+  localparam int unsigned TreeStages = adder_tree_latency(Lanes, LevelsPerStage);
+  localparam int unsigned Latency = dot_product_latency(
+      Lanes, MultiplyStages, LevelsPerStage, ExponentStages
+  );
+
+  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+    $error("dot_product Lanes: got %0d; allowed: a power of two", Lanes);
+  end
+  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+    $error("dot_product DataWidth: got %0d; allowed: 2 to 32", DataWidth);
+  end
+  if (ModelWidth < 2 || ModelWidth > 32) begin : gen_refuse_model_width
+    $error("dot_product ModelWidth: got %0d; allowed: 2 to 32", ModelWidth);
+  end
+  if (MaxExponent > 16) begin : gen_refuse_max_exponent
+    $error("dot_product MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
+  end
+  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
+    $error("dot_product AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
+  end
+  if (RecordWidth < 1) begin : gen_refuse_record_width
+    $error("dot_product RecordWidth: got %0d; allowed: at least 1", RecordWidth);
+  end
+  if (CountWidth < 1) begin : gen_refuse_count_width
+    $error("dot_product CountWidth: got %0d; allowed: at least 1", CountWidth);
+  end
+  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
+    $error("dot_product MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
+  end
+  if (ExponentStages > 4) begin : gen_refuse_exponent_stages
+    $error("dot_product ExponentStages: got %0d; allowed: 0 to 4", ExponentStages);
+  end
+
+  logic enable;
+  assign enable = ~m_axis_tvalid | m_axis_tready;
+  assign s_axis_tready = enable;
+
+  // Products
+  logic [Lanes*ProductWidth-1:0] products_d, products_q;
+
+  for (genvar j = 0; j < Lanes; j++) begin : gen_lane
+    logic signed [DataWidth-1:0] x;
+    logic signed [ModelWidth-1:0] z;
+    assign x = s_axis_tdata[j*DataWidth+:DataWidth];
+    assign z = s_axis_tdata[Lanes*DataWidth+j*ModelWidth+:ModelWidth];
+    assign products_d[j*ProductWidth+:ProductWidth] = ProductWidth'(x) * ProductWidth'(z);
+  end
+
+  delay_line #(
+    .Width (Lanes * ProductWidth),
+    .Stages(MultiplyStages)
+  ) u_multiply (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .data_i  (products_d),
+    .data_o  (products_q)
+  );
+
+  // Their sum, and its shift
+  logic signed [TreeWidth-1:0] tree;
+  logic [ExponentWidth-1:0] exponent_q;
+  logic signed [BeatWidth-1:0] beat_d, beat_q;
+
+  adder_tree #(
+    .Lanes(Lanes),
+    .Width(ProductWidth),
+    .LevelsPerStage(LevelsPerStage)
+  ) u_tree (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .words_i (products_q),
+    .sum_o   (tree)
+  );
+
+  delay_line #(
+    .Width (ExponentWidth),
+    .Stages(MultiplyStages + TreeStages)
+  ) u_exponent (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .data_i  (s_axis_tuser[ExponentWidth-1:0]),
+    .data_o  (exponent_q)
+  );
+
+  assign beat_d = BeatWidth'(tree) <<< exponent_q;
+
+  delay_line #(
+    .Width (BeatWidth),
+    .Stages(ExponentStages)
+  ) u_shift (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .data_i  (beat_d),
+    .data_o  (beat_q)
+  );
+
+  // What goes along with a beat
+  logic valid, last;
+  logic [RecordWidth-1:0] record;
+
+  delay_line #(
+    .Width (RecordWidth + 2),
+    .Stages(Latency - 1)
+  ) u_control (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .data_i  ({s_axis_tuser[ExponentWidth+:RecordWidth], s_axis_tlast, s_axis_tvalid}),
+    .data_o  ({record, last, valid})
+  );
+
+  // The accumulator
+  logic first_q, valid_q, overflows;
+  logic signed [AccumulatorWidth-1:0] base, sum_d, sum_q;
+  logic signed [ExactWidth-1:0] exact;
+  logic [CountWidth-1:0] count_base, count_d, count_q;
+  logic [RecordWidth-1:0] record_q;
+
+  assign base = first_q ? $signed(AccumulatorWidth'(0)) : sum_q;
+  assign exact = ExactWidth'(base) + ExactWidth'(beat_q);
+
+  saturate #(
+    .InputWidth (ExactWidth),
+    .OutputWidth(AccumulatorWidth),
+    .Overflow   (AccumulatorOverflow)
+  ) u_overflow (
+    .value_i   (exact),
+    .value_o   (sum_d),
+    .overflow_o(overflows)
+  );
+
+  assign count_base = first_q ? CountWidth'(0) : count_q;
+  assign count_d = count_base + CountWidth'(overflows & ~&count_base);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      first_q  <= 1'b1;
+      valid_q  <= 1'b0;
+      sum_q    <= AccumulatorWidth'(0);
+      count_q  <= CountWidth'(0);
+      record_q <= RecordWidth'(0);
+    end else if (enable) begin
+      valid_q <= valid & last;
+      if (valid) begin
+        first_q  <= last;
+        sum_q    <= sum_d;
+        count_q  <= count_d;
+        record_q <= record;
+      end
+    end
+  end
+
+  assign m_axis_tdata = sum_q;
+  assign m_axis_tuser = {record_q, count_q};
+  assign m_axis_tvalid = valid_q;
+
+endmodule

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One lane of the model update: z' = overflow(z + round(overflow(-round(c*x) - h))).
+///
+/// The product is rounded before it is negated; the increment alone is rounded to z's last bit,
+/// then added exactly. The stages move while `enable_i` is high; a masked lane gives z as it came,
+/// and no flags.
+module update_lane
+  import bittrue_pkg::*;
+#(
+  /// Bits of a data word x, signed.
+  parameter int unsigned DataWidth = 8,
+  /// Bits of a model word z, signed.
+  parameter int unsigned ModelWidth = 8,
+  /// Rounding of an increment to z's last bit.
+  parameter rounding_e ModelRounding = STOCHASTIC,
+  /// What z does past its ends.
+  parameter overflow_e ModelOverflow = SAT,
+  /// Random bits of the lane, 0 for a deterministic rounding.
+  parameter int unsigned RandomBits = 16,
+  /// Add half a step of the random word where it is shorter than the cut.
+  parameter bit Centered = 1'b1,
+  /// Bits of the coefficient c, signed.
+  parameter int unsigned CoefficientWidth = 16,
+  /// Bits cut from a product.
+  parameter int unsigned ProductCut = 8,
+  /// Rounding of that cut, deterministic.
+  parameter rounding_e ProductRounding = TIES_POS,
+  /// Bits of an increment, and of h, signed.
+  parameter int unsigned IncrementWidth = 16,
+  /// Bits of an increment below z's last bit.
+  parameter int unsigned IncrementFraction = 10,
+  /// What an increment does past its ends.
+  parameter overflow_e IncrementOverflow = SAT,
+  /// Largest block exponent, 0 for none.
+  parameter int unsigned MaxExponent = 0,
+  /// Register stages behind the multiplier.
+  parameter int unsigned MultiplyStages = 1,
+  /// Register stages behind rounding the product and subtracting h.
+  parameter int unsigned ProductStages = 1,
+  /// Register stages behind saturating and rounding the increment.
+  parameter int unsigned IncrementStages = 1,
+  /// Register stages behind the addition to z.
+  parameter int unsigned ModelStages = 1,
+  /// Dependent, do not change: bits of an exponent, and of the random field's port.
+  localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1),
+  localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits
+) (
+  /// Clock.
+  input  logic                               clk_i,
+  /// Asynchronous reset, active low.
+  input  logic                               rst_ni,
+  /// High to move all stages on.
+  input  logic                               enable_i,
+  /// Low for a padding lane.
+  input  logic                               keep_i,
+  /// Coefficient c.
+  input  logic signed [CoefficientWidth-1:0] coefficient_i,
+  /// Data word x.
+  input  logic signed [DataWidth-1:0]        data_i,
+  /// Gradient word h.
+  input  logic signed [IncrementWidth-1:0]   gradient_i,
+  /// Model word z.
+  input  logic signed [ModelWidth-1:0]       model_i,
+  /// Block exponent, 0 to MaxExponent.
+  input  logic [ExponentWidth-1:0]           exponent_i,
+  /// Random field, used MultiplyStages + ProductStages cycles after the words above came in.
+  input  logic [FieldWidth-1:0]              random_i,
+  /// Model word after the update.
+  output logic signed [ModelWidth-1:0]       model_o,
+  /// High if the increment overflowed.
+  output logic                               increment_overflow_o,
+  /// High if the model word overflowed.
+  output logic                               model_overflow_o
+);
+
+  localparam int unsigned ExactWidth = DataWidth + CoefficientWidth;
+  localparam int unsigned ProductWidth = rounded_width(ExactWidth, 1'b1, ProductCut);
+  localparam int unsigned DifferenceWidth = larger(ProductWidth, IncrementWidth) + 2;
+  localparam int unsigned Cut = IncrementFraction + MaxExponent;
+  localparam int unsigned AlignedWidth = IncrementWidth + MaxExponent;
+  localparam int unsigned StepWidth = rounded_width(AlignedWidth, 1'b1, Cut);
+  localparam int unsigned MovedWidth = larger(StepWidth, ModelWidth) + 1;
+
+  // Product, rounded; minus h
+  logic signed [ExactWidth-1:0] exact_d, exact_q;
+  logic signed [IncrementWidth-1:0] gradient_q;
+  logic signed [ProductWidth-1:0] product;
+  logic signed [DifferenceWidth-1:0] difference_d, difference_q;
+
+  assign exact_d = ExactWidth'(coefficient_i) * ExactWidth'(data_i);
+
+  delay_line #(
+    .Width (ExactWidth + IncrementWidth),
+    .Stages(MultiplyStages)
+  ) u_multiply (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i({gradient_i, exact_d}),
+    .data_o({gradient_q, exact_q})
+  );
+
+  round_shift #(
+    .InputWidth(ExactWidth),
+    .Cut       (ProductCut),
+    .Rounding  (ProductRounding)
+  ) u_product_round (
+    .value_i (exact_q),
+    .random_i(1'b0),
+    .value_o (product)
+  );
+
+  assign difference_d = -DifferenceWidth'(product) - DifferenceWidth'(gradient_q);
+
+  delay_line #(
+    .Width (DifferenceWidth),
+    .Stages(ProductStages)
+  ) u_product (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i(difference_d),
+    .data_o(difference_q)
+  );
+
+  // Increment: saturated, then rounded by the cut of its block. Shifted up by what a smaller
+  // exponent does not cut, it is always cut by the same number of bits; the zeros shifted in change
+  // no rounding.
+  logic keep_q;
+  logic [ExponentWidth-1:0] exponent_q;
+  logic signed [IncrementWidth-1:0] increment;
+  logic signed [AlignedWidth-1:0] aligned;
+  logic signed [StepWidth-1:0] step_d, step_q;
+  logic increment_overflow_d, increment_overflow_q;
+
+  delay_line #(
+    .Width (ExponentWidth + 1),
+    .Stages(MultiplyStages + ProductStages)
+  ) u_exponent (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i({keep_i, exponent_i}),
+    .data_o({keep_q, exponent_q})
+  );
+
+  saturate #(
+    .InputWidth (DifferenceWidth),
+    .OutputWidth(IncrementWidth),
+    .Overflow   (IncrementOverflow)
+  ) u_increment_overflow (
+    .value_i   (difference_q),
+    .value_o   (increment),
+    .overflow_o(increment_overflow_d)
+  );
+
+  assign aligned = AlignedWidth'(increment) <<< (ExponentWidth'(MaxExponent) - exponent_q);
+
+  round_shift #(
+    .InputWidth(AlignedWidth),
+    .Cut       (Cut),
+    .Rounding  (ModelRounding),
+    .RandomBits(RandomBits),
+    .Centered  (Centered)
+  ) u_increment_round (
+    .value_i(aligned),
+    .random_i,
+    .value_o(step_d)
+  );
+
+  // Model: added exactly, then overflow
+  logic keep_q2;
+  logic signed [ModelWidth-1:0] model_q, model_q2, model_d;
+  logic signed [MovedWidth-1:0] moved;
+  logic model_overflow_d;
+
+  delay_line #(
+    .Width (StepWidth + 2),
+    .Stages(IncrementStages)
+  ) u_increment (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i({keep_q, increment_overflow_d & keep_q, step_d}),
+    .data_o({keep_q2, increment_overflow_q, step_q})
+  );
+
+  delay_line #(
+    .Width (ModelWidth),
+    .Stages(MultiplyStages + ProductStages + IncrementStages)
+  ) u_model_in (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i(model_i),
+    .data_o(model_q)
+  );
+
+  assign moved = MovedWidth'(model_q) + MovedWidth'(step_q);
+
+  saturate #(
+    .InputWidth (MovedWidth),
+    .OutputWidth(ModelWidth),
+    .Overflow   (ModelOverflow)
+  ) u_model_overflow (
+    .value_i   (moved),
+    .value_o   (model_d),
+    .overflow_o(model_overflow_d)
+  );
+
+  assign model_q2 = keep_q2 ? model_d : model_q;
+
+  delay_line #(
+    .Width (ModelWidth + 2),
+    .Stages(ModelStages)
+  ) u_model_out (
+    .clk_i,
+    .rst_ni,
+    .enable_i,
+    .data_i({model_overflow_d & keep_q2, increment_overflow_q, model_q2}),
+    .data_o({model_overflow_o, increment_overflow_o, model_o})
+  );
+
+endmodule
