@@ -208,7 +208,7 @@ def _prepared(spec: DataSpec, raw: Raw, parts: list[Floats]) -> list[Floats]:
         parts = [np.ascontiguousarray(part[:, kept]) for part in parts]
         low, high, varies = low[kept], high[kept], varies[kept]
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = np.where(varies, _mean(parts[0]), low)
+        mean = np.where(varies, _mean(parts[0]), low)  # so that a constant column is 0 about its mean, exactly
         if spec.center:
             for part in parts:
                 np.subtract(part, mean, out=part)
@@ -237,13 +237,8 @@ def _scale(scaling: Scaling, features: Floats, largest: Floats, mean: Floats) ->
 
 
 def _check_scale(spec: DataSpec, raw: Raw, scale: Floats, varies: NDArray[np.bool_], kept: NDArray[np.int64]) -> None:
-    constant = spec.scale is Scaling.UNIT_VARIANCE and ~varies  # their computed deviation may be a rounding error
     for bad, what, allowed in (
-        (
-            (scale == 0.0) & ~varies | constant,
-            "constant over the training rows",
-            "drop_constant = true, or other scaling",
-        ),
+        ((scale == 0.0) & ~varies, "constant over the training rows", "drop_constant = true, or other scaling"),
         (~((scale > 0.0) & (scale < np.inf)), "too small or too large to be divided by their size", "other units"),
     ):
         columns = kept[np.flatnonzero(bad)]

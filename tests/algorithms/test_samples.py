@@ -169,6 +169,7 @@ def test_text_and_a_few_whole_numbers_look_like_labels(folder: Path, targets: An
 
 
 def test_many_whole_numbers_do_not(folder: Path) -> None:
+    assert load_samples(DataSpec(source=saved(folder, np.arange(20)[:, None]))).is_classes
     samples = load_samples(DataSpec(source=saved(folder, np.arange(21)[:, None])))
     assert not samples.is_classes
     assert len(samples.labels()[0]) == 21  # labels can be had all the same
@@ -220,6 +221,7 @@ BAD_ROWS: list[tuple[Any, dict[str, Any], str]] = [
      r"with column\(s\) 0, 1, 2, 4, 5 and 1 more constant"),
     ([[0, 1e-200], [1, 0]], {"scale": "unit_variance"}, r"with column\(s\) 1 too small or too large to be divided"),
     ([[0, 1e200], [1, 0]], {"scale": "unit_variance"}, r"with column\(s\) 1 too small or too large"),
+    ([[5, 0, 1e-200], [5, 1, 0]], {"scale": "unit_variance", "drop_constant": True}, r"with column\(s\) 2 too small"),
     ([[0, 1.5e308], [1, -1.5e308]], {"scale": "unit_variance"}, r"with column\(s\) 1 too small or too large"),
     ([[0, 1.5e308], [1, 1.6e308]], {"center": True}, r"rows, column 1: got values past float64 on the way"),
     ([[0, 1], [np.nan, 3]], {}, r"rows, features: got nan in row 1, column 0 \(counted from 0\); allowed: finite"),
