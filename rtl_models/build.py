@@ -1,10 +1,9 @@
-"""Builds simulations once and keeps them: a folder of the user's cache for each set of sources, parameters and tools."""
+"""Builds simulations once and keeps them: a folder of the cache for each set of sources, parameters and tools."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rtl_models.toolchain import Toolchain, cache_folder, find_toolchain
-from sim.errors import InputError
 
-TAIL = 60
+TAIL = 40
 """Lines of a log that an error shows."""
 KEPT_DAYS = 30
 """Days after its last use after which a build is removed."""
@@ -24,7 +22,7 @@ WARNINGS = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM")
 
 
 class BuildError(RuntimeError):
-    """A simulator refused the sources; the text ends with the tail of its log."""
+    """A simulator refused the sources; the text has its first messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ def simulate(
 
     folder.mkdir(parents=True, exist_ok=True)
     log, results = folder / "simulation.log", folder / "results.xml"
-    with find_toolchain().active(), contextlib.redirect_stdout(io.StringIO()):
+    with find_toolchain().active():
         runner = _runner(simulation.simulator)
         with contextlib.suppress(SystemExit):  # how the runner tells a failure; the results say more
             runner.test(
@@ -203,7 +201,7 @@ def _forget_old() -> None:
 def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, **options: Any) -> None:
     """Let cocotb's runner build into a folder."""
     log = folder / "build.log"
-    with tools.active(), contextlib.redirect_stdout(io.StringIO()):
+    with tools.active():
         runner = _runner(simulator)
         try:
             runner.build(
@@ -217,7 +215,8 @@ def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, *
             )
         except (RuntimeError, SystemExit) as error:
             text = log.read_text(errors="replace") if log.exists() else str(error)
-            raise BuildError(f"{simulator} refuses {design.top}\n{_tail(text)}") from None
+            errors = [line for line in text.splitlines() if "rror" in line][:TAIL] or [_tail(text)]
+            raise BuildError("\n".join((f"{simulator} refuses {design.top}", *errors))) from None
 
 
 def _runner(simulator: str) -> Any:
@@ -226,12 +225,9 @@ def _runner(simulator: str) -> Any:
     from cocotb_tools.runner import get_runner
 
     runner = get_runner(simulator)
-    runner.log.setLevel(logging.ERROR)
+    runner.log.setLevel(logging.CRITICAL)
     return runner
 
 
 def _tail(text: str) -> str:
     return "\n".join(text.splitlines()[-TAIL:])
-
-
-__all__ = ["BuildError", "Design", "InputError", "Simulation", "build", "cached", "simulate"]

@@ -20,7 +20,7 @@ def main(command: list[str]) -> int:
         return subprocess.call(command)
     place = command.index("-o")
     output = command[place + 1]
-    tools = [os.stat(tool) for tool in (root + "/bin/verilator_bin", shutil.which(command[0]) or command[0])]
+    tools = [Path(tool).stat() for tool in (root + "/bin/verilator_bin", shutil.which(command[0]) or command[0])]
     stamps = [(tool.st_size, tool.st_mtime_ns) for tool in tools]
     key = hashlib.sha256(repr((command[:place] + command[place + 2 :], stamps)).encode()).hexdigest()
     folder = Path(os.environ["BITTRUE_OBJECTS"])

