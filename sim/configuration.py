@@ -123,19 +123,20 @@ def to_toml(section: Section) -> str:
 
 def rows(kind: type[Section], path: str = "") -> Iterator[Row]:
     """Yield a line for every field of a section and its subsections, for the table in the docs."""
-    defaults = kind()
+    defaults = {info.name: info.default for info in msgspec.structs.fields(kind)}
     for name, hint in _hints(kind).items():
         here = f"{path}.{name}" if path else name
         base, meta = _split(hint)
         if isinstance(base, type) and issubclass(base, Section):
             yield from rows(base, here)
             continue
-        default = msgspec.to_builtins(getattr(defaults, name))
+        needed = defaults[name] is msgspec.NODEFAULT
+        default = None if needed else msgspec.to_builtins(defaults[name])
         default = list(default) if isinstance(default, tuple) else default
         extra = (meta.extra or {}) if meta else {}
         meaning = (meta.description or "") if meta else ""
         text = str(default).lower() if isinstance(default, bool) else repr(default).replace("'", '"')
-        yield Row(here, _type_name(base), text, _allowed(hint), extra.get("rtl", "–"), meaning)
+        yield Row(here, _type_name(base), "–" if needed else text, _allowed(hint), extra.get("rtl", "–"), meaning)
 
 
 def _hints(kind: type[Section]) -> dict[str, Any]:
@@ -210,3 +211,7 @@ def _check_table(kind: type[Section], table: Any, path: str) -> None:
             _check_table(base, value, here)
         else:
             _checked(here, value, hints[name])
+    for info in msgspec.structs.fields(kind):
+        if info.required and info.name not in table:
+            here = f"{path}.{info.name}" if path else info.name
+            raise InputError(f"{here}: got nothing; allowed: {_allowed(hints[info.name])}")

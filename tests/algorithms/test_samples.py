@@ -249,6 +249,7 @@ def test_a_test_split_that_is_not_there_is_refused(name: str) -> None:
 
 
 BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"center": True}, r"source: got nothing; allowed: text"),
     ({"source": ""}, r"source: got ''; allowed: reference, diabetes, digits, breast_cancer, fashion-mnist, or a path"),
     ({"source": 3}, r"source: got 3; allowed: text"),
     ({"source": "digits", "target": 3}, r"target: got 3; allowed: text"),
