@@ -38,6 +38,20 @@ class Curve:
         result: Floats = kernels.responses(self.kind, array.reshape(-1)).reshape(array.shape)
         return result
 
+    def slope(self, margins: Floats) -> Floats:
+        """Return Φ'' of every margin, in the margins' shape; at a kink, from the right.
+
+        Example:
+            >>> LOGISTIC.slope(np.zeros(1))
+            array([0.25])
+        """
+        if self.kind == SMOOTHED_HINGE_KIND:
+            return np.where((margins >= 0.0) & (margins < 1.0), 1.0, 0.0)
+        if self.kind == LOGISTIC_KIND:
+            response = self.response(margins)
+            return response * (1.0 - response)
+        return np.ones_like(margins)
+
     def losses(self, margins: Floats, targets: Floats) -> Floats:
         """Return the loss of every sample, shape (N,).
 

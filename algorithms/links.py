@@ -48,11 +48,9 @@ def secants(curve: Curve, margins: Floats, changes: Floats) -> Floats:
         array([[0.25  , 0.0625]])
     """
     at = margins[:, None]
-    apart = np.where(changes == 0.0, 1e-6, changes)  # Φ'' as a central difference
-    lower = np.where(changes == 0.0, at - apart, at)
-    upper = at + apart
-    slopes: Floats = (curve.response(upper) - curve.response(lower)) / (upper - lower)
-    return slopes
+    apart = np.where(changes == 0.0, 1.0, changes)
+    slopes = (curve.response(at + apart) - curve.response(at)) / apart
+    return np.where(changes == 0.0, curve.slope(at), slopes)
 
 
 @dataclass(frozen=True, eq=False)

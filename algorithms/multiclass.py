@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.minimum import least_losses, minimize
+from algorithms.minimum import minimize
 from algorithms.problems import Floats, Problem
 from sim.errors import InputError
 from sim.formats import QFormat
@@ -69,19 +70,7 @@ class OneVsRest:
 
     def least_loss(self, fmt: QFormat | None = None) -> float:
         """Return the mean over the classes of f*, on samples quantized to a format (None: as they are)."""
-        if fmt not in self._minima:
-            problems = [binary if fmt is None else binary.quantized(fmt).problem for binary in self.binaries]
-            one = problems[0]
-            if np.shares_memory(one.rows, problems[-1].rows) and not one.curve.is_quadratic:
-                responses = np.stack([problem.responses for problem in problems], axis=1)
-                self._minima[fmt] = float(least_losses(one.rows, responses, one.curve, one.ridge).mean())
-            else:
-                self._minima[fmt] = float(np.mean([problem.minimum for problem in problems]))
-        return self._minima[fmt]
-
-    @cached_property
-    def _minima(self) -> dict[QFormat | None, float]:
-        return {}
+        return math.fsum(problem.least_loss(fmt) for problem in self.binaries) / self.classes
 
     def accuracy(self, w: Floats) -> float:
         """Return the share of held-out samples whose largest margin is that of their class, ties to the lowest one.

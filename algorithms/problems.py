@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.curves import LOGISTIC, QUADRATIC, SMOOTHED_HINGE, Curve
-from algorithms.minimum import least_losses
+from algorithms.minimum import least_loss
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.host import row_products, sum_of_squares, total, weighted_sum
@@ -117,8 +117,8 @@ class Problem:
 
     @cached_property
     def minimum(self) -> float:
-        """f*, the least loss, by scipy's L-BFGS."""
-        return float(least_losses(self.rows, self.responses[:, None], self.curve, self.ridge)[0])
+        """f*, the least loss, by scipy."""
+        return least_loss(self.rows, self.responses, self.curve, self.ridge)
 
     def least_loss(self, fmt: QFormat | None = None) -> float:
         """Return f*, on samples quantized to a format (None: as they are)."""

@@ -15,8 +15,9 @@ from algorithms.data import Loss
 from algorithms.trace import State
 from algorithms.training import link_of
 from reports.explorer import REFUSED, solved
+from reports.series import Point
 from reports.store import Store
-from reports.study import Point, Study
+from reports.study import Study
 from sim.cost import Cost, estimate
 
 STATES = (*(str(state) for state in State), REFUSED)
@@ -133,6 +134,32 @@ def outcomes(study: Study, store: Store) -> list[Outcome]:
     return list(chosen.values())
 
 
+def paired_difference(study: Study, outcome: Outcome, baseline: Outcome) -> tuple[float, float]:
+    """Return the mean over paired runs of accuracy minus the baseline's, and its standard error.
+
+    Runs are paired by replicate. Training parts of different folds overlap, so that with folds the variance is that of
+    C. Nadeau, Y. Bengio, Inference for the generalization error, 2003: (1/n + held out/trained on)·s².
+
+    Args:
+        study: for its folds.
+        outcome: the point.
+        baseline: what it is compared with.
+
+    Returns:
+        Mean and standard error, as shares of 1; NaN where there are not two pairs.
+    """
+    ends = [
+        {_replicate(record): _number(record["epochs"][-1]["accuracy"]) for record in one.records if record["epochs"]}
+        for one in (outcome, baseline)
+    ]
+    pairs = np.array([ends[0][key] - ends[1][key] for key in ends[0].keys() & ends[1].keys()])
+    if len(pairs) < 2:
+        return math.nan, math.nan
+    overlap = 1 / (study.data.folds - 1) if study.head.splits else 0.0
+    error = math.sqrt((1 / len(pairs) + overlap) * float(pairs.var(ddof=1)))
+    return math.fsum(pairs) / len(pairs), error
+
+
 def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outcome]:
     """Return the points that no other beats: at least as good in every objective and better in one.
 
@@ -153,6 +180,11 @@ def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outc
         )
 
     return [outcome for outcome in finite if outcome.state != State.DIVERGED and not beaten(outcome)]
+
+
+def _replicate(record: dict[str, Any]) -> tuple[int, int, int]:
+    data = record["problem"]["data"]
+    return record["seed"], data["split_seed"], data["fold"]
 
 
 def _judged(outcome: Outcome, study: Study) -> float:
