@@ -66,11 +66,11 @@ class Smooth:
 
     @cached_property
     def optimum(self) -> Floats:
-        """w*, by damped Newton steps, shape (d,)."""
+        """w*, by Newton steps, shape (d,); damped where the Hessian changes."""
         w = np.zeros(self.rows.shape[1])
         for _ in range(60):
             move = np.linalg.solve(self.hessian(w), self.full(w[None])[0])
-            w = w - move / max(1.0, np.sqrt(move @ self.hessian(w) @ move))
+            w = w - move / (max(1.0, np.sqrt(move @ self.hessian(w) @ move)) if self.logistic else 1.0)
         return w
 
     def excess(self, w: Floats) -> Floats:
