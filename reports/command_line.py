@@ -175,7 +175,7 @@ def explore(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder of records and figures; by default explore/NAME.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=-1, help="Processes; -1: one a core.")] = -1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; by default one a core.")] = None,
     budget: Annotated[
         float | None, typer.Option("--budget", min=0, help="No run starts after so many minutes; 0: no limit.")
     ] = None,
@@ -206,18 +206,17 @@ def explore(
     check_writable(json)
     folder = Path("explore") / chosen.head.name if folder is None else folder
     with opened(folder, chosen.head.name, chosen.text) as store:
+        chosen = chosen.recalled(store.records.entries)
         if store.records.torn or store.minima.torn:
             notes.print("the last line of the records was torn and is cut off: its run is made again", style="dim")
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with Bars(*columns, TimeRemainingColumn(elapsed_when_finished=False), console=notes, transient=True) as bars:
-            tasks = {}
+            bar = bars.add_task("runs")
 
             def tell(progress: Progress) -> None:
-                if progress.doing not in tasks:
-                    tasks[progress.doing] = bars.add_task(progress.doing, total=progress.total)
-                bars.update(tasks[progress.doing], completed=progress.done)
+                bars.update(bar, total=progress.total, completed=progress.done)
 
-            left = run_study(chosen, store, jobs=jobs, budget_minutes=budget, tell=tell)
+            left = run_study(chosen, store, jobs=-1 if jobs is None else jobs, budget_minutes=budget, tell=tell)
         points = outcomes(chosen, store)
         best = front(points, chosen.head.objectives)
         if not points:
@@ -226,7 +225,7 @@ def explore(
         shown = points if every else [point for point in points if point in best or point.point.datapath is None]
         objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
         kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
-        out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}"))
+        out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
         curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
         draw_curves(chosen, points, curves)
         draw_tradeoffs(chosen, points, best, tradeoffs)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from algorithms.trace import State
 from reports.figures import new_figure, save
-from reports.pareto import STATES, Outcome
+from reports.pareto import STATES, Outcome, paired_difference
 from reports.study import Study
 from reports.tables import styled
 from sim.cost import LABEL
@@ -33,38 +33,73 @@ COLUMNS = {
 """Objectives as tables and axes name them."""
 MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
 """A point's marker, by state."""
+LEAST_NEEDED = ("lowest", "highest", "bits moved", "subopt.")
+"""Columns of the table that go first where the terminal is narrow."""
 SURROGATE = "one-vs-rest (stands in for softmax)"
 
 
-def exploration_table(study: Study, shown: Sequence[Outcome], title: str) -> Table:
+def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width: int) -> Table:
     """Return a table with a line a point: median over the runs, lowest and highest, cost, state.
+
+    Columns without a number are left out, and where not all fit, those of `LEAST_NEEDED`; the caption names the latter.
 
     Args:
         study: for the names of its objectives.
         shown: the points.
         title: over the table.
+        width: characters a line.
     """
+    base = next((outcome for outcome in shown if outcome.point.series == study.head.baseline), None)
+    cells = {name: values for name, values in _cells(study, shown, base).items() if set(values) != {"–"}}
+    left_out: list[str] = []
+    for name in LEAST_NEEDED:
+        if _width(cells) > width and name in cells:
+            del cells[name]
+            left_out.append(name)
     table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.caption = f"medians over the runs; subopt.: (f − f*)/(f0 − f*); unit gates: {LABEL}"
-    table.caption_justify = "left"
-    for name in ("series", "point"):
-        table.add_column(name, no_wrap=True)
-    for name in ("gradient norm", "lowest", "highest", "subopt.", "accuracy", "bits moved", "unit gates"):
-        table.add_column(name, justify="right")
-    table.add_column("state", no_wrap=True)
-    for outcome in shown:
-        norms, error = outcome.finals("gradient_norm"), outcome.value("error")
-        table.add_row(
-            Text(outcome.point.series),
-            Text(outcome.point.axes),
-            *(_figure(value) for value in (float(np.median(norms)), min(norms), max(norms))),
-            _figure(outcome.value("suboptimality")),
-            "–" if math.isnan(error) else f"{100 * (1 - error):.2f} %",
-            _figure(outcome.value("bits_moved")),
-            "–" if outcome.cost is None else f"{outcome.cost.total_gates:,}",
-            styled(outcome.state),
-        )
+    notes = ["medians over the runs"]
+    if "subopt." in cells:
+        notes.append("subopt.: (f − f*)/(f0 − f*)")
+    if "unit gates" in cells:
+        notes.append(f"unit gates: {LABEL}")
+    if left_out:
+        notes.append(f"no room for: {', '.join(left_out)}")
+    table.caption, table.caption_justify = "; ".join(notes), "left"
+    for name in cells:
+        is_text = name in ("series", "point", "state")
+        table.add_column(_header(name), justify="left" if is_text else "right", no_wrap=True, overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*(styled(cell) if name == "state" else Text(cell) for name, cell in zip(cells, row, strict=True)))
     return table
+
+
+def _cells(study: Study, shown: Sequence[Outcome], base: Outcome | None) -> dict[str, list[str]]:
+    """Return the columns of the table by name."""
+    norms = [outcome.finals("gradient_norm") for outcome in shown]
+    errors = [outcome.value("error") for outcome in shown]
+    return {
+        "series": [outcome.point.series for outcome in shown],
+        "point": [outcome.point.axes or "–" for outcome in shown],
+        "gradient norm": [_figure(float(np.median(ends))) for ends in norms],
+        "lowest": [_figure(min(ends)) for ends in norms],
+        "highest": [_figure(max(ends)) for ends in norms],
+        "subopt.": [_figure(outcome.value("suboptimality")) for outcome in shown],
+        "accuracy": ["–" if math.isnan(error) else f"{100 * (1 - error):.2f} %" for error in errors],
+        f"− {study.head.baseline}": ["–" if base is None else _difference(study, outcome, base) for outcome in shown],
+        "bits moved": [_figure(outcome.value("bits_moved")) for outcome in shown],
+        "unit gates": ["–" if outcome.cost is None else f"{outcome.cost.total_gates:,}" for outcome in shown],
+        "state": [outcome.state for outcome in shown],
+    }
+
+
+def _header(name: str) -> str:
+    """Return a column's header, in two lines if it has two words."""
+    return name.replace("− ", "−\u00a0").replace(" ", "\n", 1)
+
+
+def _width(cells: dict[str, list[str]]) -> int:
+    """Return the width of a table, with two blanks between its columns."""
+    return sum(2 + max(map(len, [*values, *_header(name).splitlines()])) for name, values in cells.items()) - 2
 
 
 def headline(study: Study, shown: Sequence[Outcome]) -> str:
@@ -107,7 +142,7 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
         ax.set(xlabel="epoch", ylabel=name, yscale="log")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
-    figure.suptitle(headline(study, shown), fontsize=10)
+    figure.suptitle(_title(study, shown), fontsize=10)
     save(figure, path)
 
 
@@ -154,7 +189,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
     axes[1].xaxis.set_major_formatter(EngFormatter())
     axes[1].xaxis.set_minor_formatter(NullFormatter())
     _keys(figure, colours, [state for state in STATES if state in used])
-    figure.suptitle(headline(study, candidates), fontsize=10)
+    figure.suptitle(_title(study, candidates), fontsize=10)
     save(figure, path)
 
 
@@ -178,6 +213,10 @@ def summary(study: Study, every: Sequence[Outcome], best: Sequence[Outcome]) -> 
             for outcome in every
         ],
     }
+
+
+def _title(study: Study, shown: Sequence[Outcome]) -> str:
+    return "\n".join(filter(None, (study.head.about, headline(study, shown))))
 
 
 def _ends(outcome: Outcome, objective: str) -> list[float]:
@@ -227,6 +266,12 @@ def _keys(figure: Figure, colours: dict[str, Any], states: Sequence[str]) -> Non
     lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     marks = [Line2D([], [], color="0.3", marker=MARKERS[state], linestyle="", label=state) for state in states]
     figure.legend(handles=[*lines, *marks], loc="outside right upper", frameon=False, fontsize=7)
+
+
+def _difference(study: Study, outcome: Outcome, base: Outcome) -> str:
+    """Return the difference in accuracy to the baseline with its standard error, in points."""
+    mean, error = paired_difference(study, outcome, base)
+    return "–" if outcome is base or math.isnan(mean) else f"{100 * mean:+.2f} ± {100 * error:.2f}"
 
 
 def _figure(value: float) -> str:

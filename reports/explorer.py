@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import multiprocessing
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +21,9 @@ from msgspec import to_builtins
 from algorithms.data import load_problem
 from algorithms.multiclass import AnyProblem, OneVsRest, Softmax
 from algorithms.training import algorithm_of, train
+from reports.series import steps_of
 from reports.store import Store
-from reports.study import Run, Study, steps_of
+from reports.study import Run, Study
 from sim.conformance import ARITHMETIC_VERSION
 from sim.errors import InputError
 from sim.formats import QFormat
@@ -27,14 +34,14 @@ REFUSED = "refused"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an exploration tells while it runs: what it does, how much of how many is done."""
+    """What an exploration tells while it runs: how many of how many runs are done."""
 
-    doing: str
     done: int
     total: int
 
 
 Tell = Callable[[Progress], None]
+Task = tuple[Callable[[Any], dict[str, Any]], Any]
 
 
 def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: float | None = None,
@@ -59,41 +66,63 @@ def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: flo
         load_problem(missing[0].data, missing[0].loss, missing[0].ridge)  # a bad input ends here, in one line
         _compile(missing)
     wanted = _least_losses_wanted(study, store)
-    for key, value in _results(least_loss_of, wanted, jobs, end, "least losses", tell):
-        store.minima.append({"key": key, "minimum": value})
-    for record in _results(record_of, missing, jobs, end, "runs", tell):
-        store.records.append(record)
-    return len([run for run in study.runs if run.key not in store.by_key])
+    tasks: list[Task] = [*((least_loss_of, problem) for problem in wanted), *((record_of, run) for run in missing)]
+    done = 0
+    tell(Progress(done, len(missing)))
+    for entry in _results(tasks, jobs, end):
+        (store.minima if "minimum" in entry else store.records).append(entry)
+        done += "minimum" not in entry
+        tell(Progress(done, len(missing)))
+    return len(missing) - done
 
 
-def _results(
-    task: Callable[[Any], Any], inputs: list[Any], jobs: int, end: float, doing: str, tell: Tell
-) -> Iterator[Any]:
-    """Yield the results of tasks as they come, from processes; no task starts after `end`."""
+def _results(tasks: list[Task], jobs: int, end: float) -> Iterator[dict[str, Any]]:
+    """Yield the lines that tasks make as they come, from processes; no task starts after `end`."""
     from joblib import Parallel, delayed
 
     def due() -> Iterator[Any]:
-        for entry in inputs:
+        for task, argument in tasks:
             if time.monotonic() >= end:
                 return
-            yield delayed(task)(entry)
+            yield delayed(_made_in_worker)(task, argument)
 
-    if not inputs:
+    if not tasks:
         return
-    tell(Progress(doing, 0, len(inputs)))
-    parallel = Parallel(n_jobs=min(jobs, len(inputs)) if jobs > 0 else jobs, return_as="generator_unordered",
+    parallel = Parallel(n_jobs=min(jobs, len(tasks)) if jobs > 0 else jobs, return_as="generator_unordered",
                         batch_size=1, pre_dispatch="3*n_jobs", max_nbytes=None)  # fmt: skip
-    results: Iterable[Any] = parallel(due())
-    for done, result in enumerate(results, 1):
-        yield result
-        tell(Progress(doing, done, len(inputs)))
+    try:
+        yield from parallel(due())
+    except BrokenExecutor:
+        raise InputError(
+            f"jobs: got a process that was ended from outside, with {jobs} jobs; allowed: fewer, if memory ran out"
+        ) from None
+
+
+def _made_in_worker(task: Callable[[Any], dict[str, Any]], argument: Any) -> dict[str, Any]:
+    _end_with_parent()
+    return task(argument)
+
+
+@cache
+def _end_with_parent() -> None:
+    """Let a worker end when the process that started it does, even if that was killed and could not say so."""
+    parent = multiprocessing.parent_process()
+    if parent is None:  # no worker: the tasks run in the first process
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent.pid:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def record_of(run: Run) -> dict[str, Any]:
     """Return the record of one run: all that identifies it, and its epochs."""
     problem = load_problem(run.data, run.loss, run.ridge)
     point = run.point
-    parameters = {**point.parameters, "epoch_length": steps_of(point.parameters.get("epoch_length"), problem.shape[0])}
+    parameters = dict(point.parameters)
     record: dict[str, Any] = {
         "key": run.key,
         "arithmetic_version": ARITHMETIC_VERSION,
@@ -110,6 +139,8 @@ def record_of(run: Run) -> dict[str, Any]:
         "one_vs_rest": problem.classes if isinstance(problem, OneVsRest) else 0,
     }
     try:
+        if "epoch_length" in parameters:
+            parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
         trace = train(problem, point.algorithm, point.datapath, seed=run.seed, **parameters)
     except InputError as error:
         return record | {"state": REFUSED, "reason": str(error), "epochs": [], "model": ""}
@@ -134,13 +165,17 @@ class LeastLoss:
     @property
     def key(self) -> str:
         """Identity of the problem solved."""
-        return json.dumps([self.run.problem, self.run.file_digest, self.bits], sort_keys=True)
+        return json.dumps([self.run.problem_identity, self.bits], sort_keys=True)
 
 
-def least_loss_of(wanted: LeastLoss) -> tuple[str, float]:
-    """Return a problem's key and its least loss."""
+def least_loss_of(wanted: LeastLoss) -> dict[str, Any]:
+    """Return the line of a problem: its key and its least loss, None where it has none."""
     problem = load_problem(wanted.run.data, wanted.run.loss, wanted.run.ridge)
-    return wanted.key, problem.least_loss(QFormat(wanted.bits, 0) if wanted.bits else None)
+    try:
+        least = problem.least_loss(QFormat(wanted.bits, 0) if wanted.bits else None)
+    except InputError:  # samples that the format does not hold: the runs themselves say so
+        least = math.nan
+    return {"key": wanted.key, "minimum": least if math.isfinite(least) else None}
 
 
 def solved(run: Run) -> LeastLoss:

@@ -55,7 +55,8 @@ class Outcome:
             name = "loss" if quantity == "suboptimality" else quantity
             values = np.array([_number(epoch[name]) for epoch in record["epochs"]])
             if quantity == "suboptimality" and len(values):
-                values = (values - least) / (values[0] - least)
+                start = values[0] - least
+                values = (values - least) / (start if start > 0 else math.nan)
             row[: len(values)] = values
         return rows
 
@@ -80,10 +81,8 @@ class Outcome:
         if objective in ("gradient_norm", "suboptimality"):
             return float(np.median(self.finals(objective)))
         if objective == "error":
-            ends = [
-                _number(record["epochs"][-1]["accuracy"]) if record["epochs"] else math.nan for record in self.records
-            ]
-            return 1.0 - float(np.median(ends))
+            ends = [_number(record["epochs"][-1]["accuracy"]) for record in self.records if record["epochs"]]
+            return 1.0 - float(np.median(ends)) if ends else math.nan
         if objective == "model_bits":
             return float(self.point.datapath.model.width) if self.point.datapath is not None else math.nan
         if objective == "gates":
@@ -102,8 +101,9 @@ class Outcome:
         return words * bits * int(self.records[0]["shape"][1])
 
     def _total(self, name: str) -> float:
-        """Return the median over the runs of a sum over the epochs."""
-        return float(np.median([sum(epoch[name] for epoch in record["epochs"]) for record in self.records]))
+        """Return the median of a sum over the epochs, over the runs that were made; NaN if all were refused."""
+        sums = [sum(epoch[name] for epoch in record["epochs"]) for record in self.records if record["epochs"]]
+        return float(np.median(sums)) if sums else math.nan
 
 
 def outcomes(study: Study, store: Store) -> list[Outcome]:
@@ -163,14 +163,19 @@ def paired_difference(study: Study, outcome: Outcome, baseline: Outcome) -> tupl
 def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outcome]:
     """Return the points that no other beats: at least as good in every objective and better in one.
 
-    Points without a number in some objective (a float algorithm has no gates; a diverged run no gradient) are left out.
+    Points without a number in some objective are left out (a float algorithm has no gates), and so are those that
+    diverged or were refused, however little they cost.
 
     Args:
         candidates: the points.
         objectives: all to be small.
     """
     table = {id(outcome): [outcome.value(name) for name in objectives] for outcome in candidates}
-    finite = [outcome for outcome in candidates if all(math.isfinite(value) for value in table[id(outcome)])]
+    finite = [
+        outcome
+        for outcome in candidates
+        if outcome.state not in (State.DIVERGED, REFUSED) and all(map(math.isfinite, table[id(outcome)]))
+    ]
 
     def beaten(outcome: Outcome) -> bool:
         own = table[id(outcome)]
@@ -179,7 +184,7 @@ def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outc
             for other in finite
         )
 
-    return [outcome for outcome in finite if outcome.state != State.DIVERGED and not beaten(outcome)]
+    return [outcome for outcome in finite if not beaten(outcome)]
 
 
 def _replicate(record: dict[str, Any]) -> tuple[int, int, int]:

@@ -15,6 +15,8 @@ from reports.files import writable
 from sim.errors import InputError
 
 RECORDS, MINIMA, STUDY = "records.jsonl", "minima.jsonl", "study.toml"
+LOCK, FRESH = ".lock", f".{STUDY}.new"
+"""What a process that was killed as it made the folder may leave there."""
 
 
 class JsonLines:
@@ -42,10 +44,12 @@ class JsonLines:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 entry = json.loads(line)
-                if not isinstance(entry, dict):
+                if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
                     raise ValueError
-            except ValueError:
-                raise InputError(f"{path}, line {number}: got broken JSON; allowed: one JSON object a line") from None
+            except (ValueError, RecursionError):
+                raise InputError(
+                    f"{path}, line {number}: got {_start(line)}; allowed: one JSON object with a key a line"
+                ) from None
             self.entries.append(entry)
         self.torn = len(content) - len(whole)
         if self.torn:
@@ -105,7 +109,7 @@ def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
     """
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / LOCK)
     try:
         with writable(folder):
             lock.acquire(timeout=0)
@@ -132,13 +136,18 @@ def _require_same_study(folder: Path, kept: Path, name: str) -> None:
             other = None
         if other != name:
             raise InputError(f"out: got {folder}, the folder of study {other!r}; allowed: another folder for {name!r}")
-    elif any(entry.name != ".lock" for entry in folder.iterdir()):
+    elif any(entry.name not in (LOCK, FRESH) for entry in folder.iterdir()):
         raise InputError(f"out: got {folder}, which holds other files; allowed: a new, empty or this study's folder")
 
 
 def _write_whole(path: Path, text: str) -> None:
     """Write a file so that it is either the old or the new one, whatever happens."""
-    fresh = path.with_name(f".{path.name}.new")
+    fresh = path.with_name(FRESH)
     with writable(path):
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
+
+
+def _start(line: bytes) -> str:
+    text = line.decode(errors="replace")
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")

@@ -177,7 +177,9 @@ def _allowed(hint: Any) -> str:
         return f"{meta.ge} to {meta.le}"
     if base is float:
         return "a finite number" if meta is None or meta.ge is None else f"a finite number of at least {meta.ge}"
-    return "whole numbers" if get_origin(base) is tuple else "text"
+    if get_origin(base) is tuple:
+        return "a list of texts" if get_args(base)[0] is str else "whole numbers"
+    return "text"
 
 
 def _checked(path: str, value: Any, hint: Any) -> Any:
