@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 
 import bittrue
+from algorithms.readers import SHIPPED
+from algorithms.samples import DataSpec, load_samples
 from reports import command_line
 from sim import configuration, reference
 from sim.datapath import TrainingDatapath, preset_names
@@ -57,9 +59,28 @@ def presets() -> str:
     return table(header, *rows)
 
 
+def data_fields() -> str:
+    """Every field of a data specification."""
+    rows = [
+        (f"`{row.path}`", row.type, f"`{row.default}`".replace("`–`", "–"), row.allowed, row.meaning)
+        for row in configuration.rows(DataSpec)
+    ]
+    return table(("field", "type", "default", "allowed", "meaning"), *rows)
+
+
+def data_sets() -> str:
+    """The shipped data sets as they are without options; the last one, not always there, has tests of its own."""
+    rows = [
+        (f"`{samples.name}`", *samples.features.shape, len(samples.labels()[0]) if samples.is_classes else "real", "–")
+        for samples in (load_samples(DataSpec(source=name)) for name in SHIPPED)
+    ]
+    header = "data set", "rows", "columns", "classes", "test rows"
+    return table(header, *rows, ("`fashion-mnist`", 60000, 784, 10, 10000))
+
+
 def with_tables(text: str) -> str:
     """A page with its generated tables as they have to be."""
-    made = {"fields": fields, "presets": presets}
+    made = {"fields": fields, "presets": presets, "data_fields": data_fields, "data_sets": data_sets}
     return TABLE.sub(lambda m: f"<!-- table: {m[1]} -->\n{made.get(m[1], lambda: m[2])()}<!-- end -->", text)
 
 
