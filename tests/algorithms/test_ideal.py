@@ -87,7 +87,7 @@ def test_lp_svrg_falls_by_gamma_an_epoch_to_its_floor(problem: Smooth) -> None:
 @settings(max_examples=12)
 @given(problem=problems(columns=st.integers(1, 4)), gamma=st.sampled_from([0.5, 0.8]), seed=st.integers(0, 1 << 32))
 def test_both_theorems_hold_on_any_strongly_convex_problem(problem: Smooth, gamma: float, seed: int) -> None:
-    """One epoch of 400 runs from one centre, less six standard errors: 24 means, so a false alarm in 2.4e-8 of all tests.
+    """One epoch of 400 runs from one centre, less six standard errors: 24 means, so a false alarm in 2.4e-8 of tests.
 
     That is with every expectation at its bound; the exact laws of test_theory show that none comes near.
     """
