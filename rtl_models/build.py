@@ -215,8 +215,12 @@ def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, *
             )
         except (RuntimeError, SystemExit) as error:
             text = log.read_text(errors="replace") if log.exists() else str(error)
-            errors = [line for line in text.splitlines() if "rror" in line][:TAIL] or [_tail(text)]
-            raise BuildError("\n".join((f"{simulator} refuses {design.top}", *errors))) from None
+            raise BuildError(f"{simulator} refuses {design.top}\n{first_messages(text)}") from None
+
+
+def first_messages(log: str) -> str:
+    """Return the first errors of a build's log, or its tail if it names none."""
+    return "\n".join([line for line in log.splitlines() if "rror" in line or "%Warning" in line][:TAIL]) or _tail(log)
 
 
 def _runner(simulator: str) -> Any:

@@ -77,10 +77,10 @@ module round_shift
 
       if (RandomBits >= Cut) begin : gen_top
         assign addend = random_i[RandomBits-1-:Cut];
-      end else if (Centered) begin : gen_centered
-        assign addend = {random_i, 1'b1, {(Cut - RandomBits) {1'b0}}} >> 1;
       end else begin : gen_short
-        assign addend = {random_i, {(Cut - RandomBits) {1'b0}}};
+        localparam logic [Cut-1:0] One = Cut'(1);
+        localparam logic [Cut-1:0] HalfStep = Centered ? One << (Cut - RandomBits - 1) : Cut'(0);
+        assign addend = {random_i, {(Cut - RandomBits) {1'b0}}} | HalfStep;
       end
 
       // The field is unsigned: a zero above it keeps the sum signed.

@@ -1,0 +1,92 @@
+"""Plays a unit cycle by cycle: for units whose every output is known in every cycle, since nothing in them waits.
+
+A row is one clock cycle. Its inputs, reset among them, are driven right after a rising edge, and its outputs compared
+right before the next one: so a combinational output belongs to the inputs of its own row, a registered one to those of
+earlier rows, and an asynchronous reset shows in its own row.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from rtl_models.benches.bench import Bench, Coverage, Result
+from rtl_models.benches.stream import PERIOD_NS, Beat
+
+SHOWN = 6
+"""Rows that a failure shows."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One clock cycle.
+
+    Attributes:
+        inputs: values of the input ports.
+        outputs: what the output ports have to show.
+        cause: the inputs that these outputs come from, for the report of a failure.
+        hits: coverage bins, as (point, bin).
+    """
+
+    inputs: Beat
+    outputs: Beat
+    cause: str = ""
+    hits: Sequence[tuple[str, Any]] = ()
+
+
+class ClockedBench(Bench):
+    """Stimuli and reference of a unit that never waits; `inputs` and `outputs` name all its ports but the clock."""
+
+    @abstractmethod
+    def rows(self, random: Random, transactions: int) -> Iterator[Row]:
+        """Yield so many rows, the first of them with the unit in reset."""
+
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play the rows through one instance; stop at the first difference."""
+        from cocotb.clock import Clock
+        from cocotb.triggers import RisingEdge
+
+        clock = getattr(dut, ports + "clk_i")
+        edge = RisingEdge(clock)
+        inputs = [getattr(dut, ports + name) for name in self.inputs]
+        outputs = [getattr(dut, ports + name) for name in self.outputs]
+        coverage = Coverage(self.points())
+        recent: deque[Row] = deque(maxlen=SHOWN)
+        driven: list[int | None] = [None] * len(inputs)
+        task = Clock(clock, PERIOD_NS, "ns").start()
+        await edge
+        for row in self.rows(random, transactions):
+            for number, value in enumerate(row.inputs):
+                if value != driven[number]:
+                    inputs[number].value = driven[number] = value
+            recent.append(row)
+            await edge
+            got = tuple(int(handle.value) for handle in outputs)
+            if got != row.outputs:
+                result.failure = self._explain(recent, got, result)
+                break
+            coverage.add(row.hits)
+            result.transactions += 1
+        task.cancel()
+        coverage.close(result)
+
+    def _explain(self, recent: Sequence[Row], got: Beat, result: Result) -> str:
+        """Return the report of a failure: where, with what, both values in decimal, binary and real."""
+        row = recent[-1]
+        lines = [
+            f"{result.unit} {result.configuration}: a wrong output",
+            f"  seed {result.seed}, cycle {result.transactions}{', ' if row.cause else ''}{row.cause}",
+            "  parameters " + ", ".join(f"{name} {value}" for name, value in result.parameters.items()),
+        ]
+        for part in self.fields():
+            if part.of(got) != part.of(row.outputs):
+                lines.append(f"  {part.name}: got {part.text(got)}, expected {part.text(row.outputs)}")
+        for before in recent:
+            lines.append(
+                "  inputs " + ", ".join(f"{n} {v:#x}" for n, v in zip(self.inputs, before.inputs, strict=True))
+            )
+        return "\n".join(lines)

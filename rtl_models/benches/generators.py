@@ -1,0 +1,186 @@
+"""The benches of the random generators and of the lanes' fields: streams, holds, seeds loaded at any time, seed 0."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from rtl_models.benches.bench import Configuration, Field, pack
+from rtl_models.benches.clocked import ClockedBench, Row
+from sim.datapath import Generator, RandomGenerator, TrainingDatapath
+from sim.random_bits import WORD_BITS, Lfsr, LinearGenerator, Role, Xorshift32, generator_seed, lane_field
+
+REPLACEMENT_SEED = 0x9E3779B9
+"""What stands for seed 0, as in `generator_seed`."""
+OPERATIONS = ("step", "hold", "load", "load while enabled", "load seed 0", "reset after steps")
+
+
+def generator_parameters(generator: RandomGenerator) -> dict[str, Any]:
+    """Return the parameters of a datapath's generators.
+
+    Example:
+        >>> generator_parameters(RandomGenerator("lfsr", 33))["LfsrTaps"]
+        "33'h180000000 >> 1"
+    """
+    register = generator.make(1, Role.UPDATE, 0)
+    mask = register.mask if isinstance(register, Lfsr) else Lfsr(1).mask
+    return {
+        "GeneratorKind": generator.kind,
+        "LfsrWidth": generator.width,
+        "LfsrTaps": f"{generator.width}'h{mask:x}",
+        "LfsrLeap": generator.leap,
+    }
+
+
+class GeneratorBench(ClockedBench):
+    """Operations on one or several generators in step, in any order."""
+
+    @property
+    @abstractmethod
+    def seed_bits(self) -> int:
+        """Bits of a seed."""
+
+    @property
+    def count(self) -> int:
+        """Number of generators."""
+        return 1
+
+    @abstractmethod
+    def generator(self, seed: int) -> LinearGenerator:
+        """Return the reference of one generator."""
+
+    def output(self, words: Sequence[int]) -> int:
+        """Return what the output port shows of the present words."""
+        return words[0]
+
+    def rows(self, random: Random, transactions: int) -> Iterator[Row]:
+        """Yield long runs of steps, broken by holds, loads and resets."""
+        generators: list[LinearGenerator] = []
+        words: list[int] = []
+        steps = 0
+
+        def start(seeds: Sequence[int]) -> None:
+            nonlocal generators, words, steps
+            generators = [self.generator(seed or REPLACEMENT_SEED) for seed in seeds]
+            words, steps = [g.next() for g in generators], 0
+
+        for number in range(transactions):
+            is_reset = number < 2 or random.random() < 0.005
+            load, enable = random.random() < 0.02, random.random() < 0.8
+            seeds = [self._seed(random) for _ in range(self.count)]
+            hits: list[tuple[str, Any]] = []
+            if is_reset:
+                hits = [("operation", "reset after steps")] if steps else []
+                start([REPLACEMENT_SEED] * self.count)
+            elif load:
+                hits = [("operation", "load while enabled" if enable else "load")]
+                hits += [("operation", "load seed 0")] if 0 in seeds else []
+            else:
+                hits = [("operation", "step" if enable else "hold")]
+            output = self.output(words)
+            hits += [("bits", (bit, output >> bit & 1)) for bit in (random.randrange(self.output_bits),)]
+            inputs = int(not is_reset), int(load), pack(seeds, self.seed_bits), int(enable)
+            yield Row(inputs, (output,), f"{steps} steps after the last seed", hits)
+            if not is_reset and load:
+                start(seeds)
+            elif not is_reset and enable:
+                words, steps = [g.next() for g in generators], steps + 1
+
+    def _seed(self, random: Random) -> int:
+        ends = 0, 1, (1 << self.seed_bits) - 1, 1 << (self.seed_bits - 1)
+        return random.choice(ends) if random.random() < 0.4 else random.getrandbits(self.seed_bits)
+
+    @property
+    def output_bits(self) -> int:
+        """Bits of the output port."""
+        return self.unit.width(self.outputs[0])
+
+    def points(self) -> dict[str, list[Any]]:
+        """Return all operations, and each output bit seen at 0 and at 1."""
+        bits = [(bit, value) for bit in range(self.output_bits) for value in (0, 1)]
+        return {"operation": list(OPERATIONS), "bits": bits}
+
+    def fields(self) -> list[Field]:
+        """Return the output port."""
+        return [Field(self.outputs[0], 0, 0, self.output_bits)]
+
+
+class Xorshift32Bench(GeneratorBench):
+    """Stimuli and reference of an xorshift32."""
+
+    unit_name = "xorshift32"
+    inputs = ("rst_ni", "load_i", "seed_i", "enable_i")
+    outputs = ("word_o",)
+    seed_bits = WORD_BITS
+
+    def generator(self, seed: int) -> LinearGenerator:
+        """Return the reference."""
+        return Xorshift32(seed)
+
+
+class LfsrBench(GeneratorBench):
+    """Stimuli and reference of an lfsr."""
+
+    unit_name = "lfsr"
+    inputs = ("rst_ni", "load_i", "seed_i", "enable_i")
+    outputs = ("word_o",)
+
+    @classmethod
+    def parameters(cls, configuration: Configuration) -> dict[str, Any]:
+        """Return the parameters of a datapath's generators."""
+        given = generator_parameters(configuration.datapath.generator)
+        return {name: given[f"Lfsr{name}"] for name in ("Width", "Taps", "Leap")}
+
+    @property
+    def seed_bits(self) -> int:
+        """Bits of the register."""
+        return self.path.generator.width
+
+    def generator(self, seed: int) -> LinearGenerator:
+        """Return the reference."""
+        source = self.path.generator
+        return Lfsr(seed, source.width, source.taps or None, source.leap)
+
+
+class RandomLanesBench(GeneratorBench):
+    """Stimuli and reference of the lanes' fields."""
+
+    unit_name = "random_lanes"
+    inputs = ("rst_ni", "load_i", "seeds_i", "enable_i")
+    outputs = ("random_o",)
+    seed_bits = WORD_BITS
+
+    @classmethod
+    def parameters(cls, configuration: Configuration) -> dict[str, Any]:
+        """Return the parameters of a datapath's update."""
+        path: TrainingDatapath = configuration.datapath
+        return {
+            "Lanes": path.lanes,
+            "RandomBits": path.model.random_bits,
+            **generator_parameters(path.generator),
+        }
+
+    @property
+    def count(self) -> int:
+        """Number of generators, as the package derives it."""
+        return self.unit.constants["Generators"]
+
+    def generator(self, seed: int) -> LinearGenerator:
+        """Return the reference of one generator."""
+        source = self.path.generator
+        if source.kind is Generator.XORSHIFT32:
+            return Xorshift32(seed)
+        return Lfsr(seed, source.width, source.taps or None, source.leap)
+
+    def output(self, words: Sequence[int]) -> int:
+        """Return the fields of all lanes, lane 0 lowest."""
+        bits = self.path.model.random_bits
+        return pack([lane_field(words, lane, bits) for lane in range(self.path.lanes)], bits)
+
+    def _seed(self, random: Random) -> int:
+        """Return a seed as a run would give it, or an end of the range."""
+        if random.random() < 0.5:
+            return generator_seed(random.getrandbits(40), Role.UPDATE, random.randrange(8))
+        return super()._seed(random)
