@@ -113,6 +113,24 @@ def test_no_step_is_further_from_the_theorems_step_than_its_bound(
         assert np.linalg.norm(moved - ideal[sample]) <= (bounds[sample] + dither[sample]) * ROOM
 
 
+COARSE_REGISTER = replace(WIDE, link=replace(WIDE.link, multiplier_bits=5))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("path", [HALP8, WIDE, FLOOR, COARSE_REGISTER], ids=["halp8", "wide", "floor", "register"])
+def test_the_largest_error_over_all_offsets_comes_near_its_bound(path: TrainingDatapath, seed: int) -> None:
+    """In one column, over all samples: 0.8 of the bound at least, so that each of its parts is needed."""
+    quantized = quantized_of(1, path, seed)
+    step = 0.1 / (2 * quantized.problem.smoothness)
+    point, bounds, worst = first_point(quantized, path, step=step), sample_errors(quantized, path, step), 0.0
+    for z in range(-path.model_format.high - 1, path.model_format.high + 1):
+        ideal = ideal_step(quantized, point, np.array([z]), np.zeros(1), step)
+        for sample, bound in enumerate(bounds):
+            increment = one_step(point.job, [z], sample).increment[0, 0] / 2.0**path.increment.fraction
+            worst = max(worst, abs(increment - ideal[sample, 0]) / bound)
+    assert 0.8 <= worst <= ROOM
+
+
 def engine_targets(quantized: Quantized, point: Point, grid: Any) -> Floats:
     """Where every sample takes every model word before the rounding, in last bits, shape (S, N, d)."""
     fraction = point.job.datapath.increment.fraction
