@@ -5,18 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
 import msgspec
 
-from rtl_models.benches.stream import Beat, Script
+from rtl_models.benches.stream import FLOWS, Beat, Difference, Script, StreamPlayer, flow
 from rtl_models.elaborate import Unit, elaborate, unit_parameters
 from sim.datapath import Link, TrainingDatapath
 
-CHUNK = 40
+CHUNK = 20
 """Outputs played under one pair of flows."""
+SHOWN = 8
+"""Inputs that the report of a failure shows."""
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -30,7 +33,7 @@ class Configuration(msgspec.Struct, frozen=True):
 
     name: str
     datapath: TrainingDatapath
-    extra: dict[str, int] = {}
+    extra: dict[str, int | str] = {}
 
 
 class Result(msgspec.Struct):
@@ -62,6 +65,27 @@ class Result(msgspec.Struct):
     def passed(self) -> bool:
         """Whether nothing differed and every bin was hit."""
         return not self.failure and not self.missed
+
+
+class Plan(msgspec.Struct):
+    """What one simulation is to do.
+
+    Args:
+        unit: the module.
+        configurations: those that the top instantiates, in order.
+        transactions: outputs to compare, by configuration.
+        seed: of the stimuli.
+        results: file for the results.
+    """
+
+    VARIABLE: ClassVar[str] = "BITTRUE_PLAN"
+    """Environment variable that names the plan's file."""
+
+    unit: str
+    configurations: list[Configuration]
+    transactions: list[int]
+    seed: int
+    results: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,30 @@ class Bench(ABC):
         """Cycles from an input beat to its output, as the package derives them."""
         return self.unit.constants["Latency"]
 
+    @abstractmethod
+    def points(self) -> dict[str, list[Any]]:
+        """Return the coverage points and the bins of each that this configuration can hit."""
+
+    @abstractmethod
+    def fields(self) -> list[Field]:
+        """Return the parts of an output beat."""
+
+    @abstractmethod
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play scripts through one instance, up to the first difference.
+
+        Args:
+            dut: the simulated module.
+            ports: prefix of the instance's ports.
+            random: of the stimuli.
+            transactions: outputs to compare.
+            result: to fill in.
+        """
+
+
+class StreamBench(Bench):
+    """The bench of a unit with a stream on either side."""
+
     @property
     def has_random(self) -> bool:
         """Whether the unit uses random words under this configuration."""
@@ -136,13 +184,58 @@ class Bench(ABC):
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts of so many outputs in all."""
 
-    @abstractmethod
-    def points(self) -> dict[str, list[Any]]:
-        """Return the coverage points and the bins of each that this configuration can hit."""
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play scripts under every pair of flows, with resets in flight; half of the time nothing stalls."""
+        pairs = [(source, sink) for source in FLOWS for sink in FLOWS]
+        points = {"flows": [f"{source} to {sink}" for source, sink in pairs], "reset": ["in flight"]}
+        coverage = Coverage({**points, **self.points()})
+        player = StreamPlayer(dut, ports, self.inputs, self.outputs, self.latency, self.has_random)
+        await player.start()
+        chunk = 0
+        for script in self.scripts(random, transactions):
+            await player.load(script)
+            for start in range(0, len(script.outputs), CHUNK):
+                span = range(start, min(start + CHUNK, len(script.outputs)))
+                source, sink = pairs[chunk // 2 % len(pairs)] if chunk % 2 else ("steady", "steady")
+                with self.explained(script, result):
+                    if chunk % 16 == 8:
+                        await player.interrupt(script, span, random)
+                        coverage.add([("reset", "in flight")])
+                    is_steady = source == sink == "steady"
+                    await player.play(script, span, flow(source, random), flow(sink, random), is_steady)
+                if result.failure:
+                    coverage.close(result)
+                    return
+                for hits in script.hits[start : span.stop]:
+                    coverage.add(hits)
+                coverage.add([("flows", f"{source} to {sink}")])
+                result.transactions += len(span)
+                chunk += 1
+        coverage.close(result)
 
-    @abstractmethod
-    def fields(self) -> list[Field]:
-        """Return the parts of an output beat."""
+    @contextmanager
+    def explained(self, script: Script, result: Result) -> Iterator[None]:
+        """Turn a difference into the report of a failure: where, with what, both values, the inputs before it."""
+        try:
+            yield
+        except Difference as difference:
+            result.failure = self._explain(script, difference, result)
+
+    def _explain(self, script: Script, difference: Difference, result: Result) -> str:
+        number, got, expected = difference.number, difference.got, difference.expected
+        lines = [
+            f"{result.unit} {result.configuration}: {difference.reason}",
+            f"  seed {result.seed}, transaction {result.transactions} and up, output {number} of its script",
+            "  parameters " + ", ".join(f"{name} {value}" for name, value in result.parameters.items()),
+        ]
+        for part in self.fields():
+            if got is None or expected is None or part.of(got) != part.of(expected):
+                lines.append(f"  {part.name}: got {part.text(got) if got else 'nothing'}")
+                lines.append(f"  {' ' * len(part.name)}  expected {part.text(expected) if expected else 'nothing'}")
+        last = script.completes[number] if number < len(script.completes) else number
+        for beat in script.inputs[max(last - SHOWN + 1, 0) : last + 1]:
+            lines.append("  input " + ", ".join(f"{n} 0x{v:x}" for n, v in zip(self.inputs, beat, strict=True)))
+        return "\n".join(lines)
 
 
 class Coverage:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle, product
 from random import Random
 from typing import Any
 
-from rtl_models.benches.bench import Bench, Configuration, Field, corner, pack
+from rtl_models.benches.bench import Configuration, Field, StreamBench, corner, pack
 from rtl_models.benches.stream import Script
 from sim.datapath import TrainingDatapath
 from sim.formats import QFormat
@@ -21,7 +22,7 @@ _LONGEST = 24
 """Beats of the longest row that steers a sum to an edge."""
 
 
-class DotProductBench(Bench):
+class DotProductBench(StreamBench):
     """Rows whose sums are steered to the edges of the accumulator, past them by one, far past them, and back."""
 
     unit_name = "dot_product"
@@ -36,6 +37,7 @@ class DotProductBench(Bench):
         self.x, self.z = QFormat(path.data.width, 0), QFormat(path.model.width, 0)
         self.low, self.high = limits(path.accumulator.width, True, path.accumulator.overflow)
         self.reachable = len(self._steer(self.high)) < _LONGEST
+        self.targets = cycle(product((self.low, self.high), (0, 1, 2, -1)))
 
     def fields(self) -> list[Field]:
         """Return sum, count of overflows and record."""
@@ -51,7 +53,7 @@ class DotProductBench(Bench):
             "kind": ["uniform", "min·min", "min·max", "all ones", "alternating", "corners"],
             "beats": ["1", "2", "more"],
             "exponent": list(range(self.path.exponents.maximum + 1)),
-            "sign": ["negative", "zero", "positive"],
+            "sign": ["negative", "positive"],
         }
         if self.reachable:
             points["kind"] += ["steered", "there and back"]
@@ -89,7 +91,7 @@ class DotProductBench(Bench):
         hits += [
             ("beats", str(len(row)) if len(row) < 3 else "more"),
             ("overflows", str(overflows) if overflows < 2 else "more"),
-            ("sign", "negative" if total < 0 else "positive" if total else "zero"),
+            ("sign", "negative" if total < 0 else "positive"),
         ]
         script.outputs.append((total & ((1 << path.width) - 1), record << self.count_width | shown))
         script.completes.append(len(script.inputs) - 1)
@@ -99,8 +101,8 @@ class DotProductBench(Bench):
         lanes, x, z = self.path.lanes, self.x, self.z
         match kind:
             case "steered" | "there and back":
-                target = random.choice((self.low, self.high))
-                steered = self._steer(target + random.choice((-2, -1, 0, 0, 1, 2)))
+                target, past = next(self.targets)
+                steered = self._steer(target + (past if target > 0 else -past))
                 if kind == "steered":
                     return steered
                 back = self._steer(-target)  # past the edge, then as far back, and half of it once more
@@ -135,16 +137,13 @@ class DotProductBench(Bench):
         largest = lanes * self.x.high * self.z.high
         while (target or not row) and len(row) < _LONGEST:
             exponent = self.path.exponents.maximum if abs(target) > largest else 0
-            rest, xs, zs = target >> exponent, [], []
+            sign = 1 if target > 0 else -1  # towards 0 everywhere: no beat goes past the target
+            rest, xs, zs = abs(target) >> exponent, [], []
             for _ in range(lanes):
-                if self.x.low <= rest <= self.x.high:
-                    xs.append(rest)
-                    zs.append(1)
-                else:
-                    z = self.z.high if rest > 0 else self.z.low
-                    xs.append(min(self.x.high, rest // z))
-                    zs.append(z)
-                rest -= xs[-1] * zs[-1]
+                z = 1 if rest <= self.x.high else self.z.high
+                xs.append(sign * min(self.x.high, rest // z))
+                zs.append(z)
+                rest -= abs(xs[-1]) * z
             target -= sum(a * b for a, b in zip(xs, zs, strict=True)) << exponent
             row.append((exponent, xs, zs))
         return row

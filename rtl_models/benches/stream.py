@@ -14,6 +14,7 @@ from itertools import chain, count, cycle, repeat
 from random import Random
 from typing import Any
 
+import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
@@ -212,6 +213,14 @@ class StreamPlayer:
                 self.m_ready.value = ready = willing
         if self.has_random and used != end:
             raise Difference(received, None, None, f"{used} random words used after {end} beats")
+
+    async def interrupt(self, script: Script, span: range, random: Random) -> None:
+        """Start to play, and reset while beats are under way: nothing of them may come out later."""
+        task = cocotb.start_soon(self.play(script, span, flow("random", random), flow("random", random), False))
+        for _ in range(random.randint(1, 2 * self.latency + 4)):
+            await self.edge
+        task.cancel()
+        await self.reset()
 
     def _output(self) -> Beat:
         return tuple(int(handle.value) for handle in self.outputs)

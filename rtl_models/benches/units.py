@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from rtl_models.benches import dot_product, mac
 from rtl_models.benches.bench import Bench, Configuration
-from rtl_models.benches.dot_product import CONFIGURATIONS as DOT_PRODUCTS
-from rtl_models.benches.dot_product import DotProductBench
 
-BENCHES: dict[str, type[Bench]] = {bench.unit_name: bench for bench in (DotProductBench,)}
-CONFIGURATIONS: dict[str, list[Configuration]] = {"dot_product": DOT_PRODUCTS}
+BENCHES: dict[str, type[Bench]] = {
+    "dot_product": dot_product.DotProductBench,
+    "mac": mac.MacBench,
+}
+"""Bench of each unit, by the unit's name."""
+CONFIGURATIONS: dict[str, list[Configuration]] = {
+    "dot_product": dot_product.CONFIGURATIONS,
+    "mac": mac.CONFIGURATIONS,
+}
+"""Configurations that are checked by default."""
