@@ -36,7 +36,7 @@ format: $(READY)  ## Format the code and repair what ruff can.
 pins:  ## Write constraints.txt anew from the newest versions that fit together.
 	@rm -rf build/pins
 	$(PYTHON) -m venv build/pins
-	build/pins/bin/pip install --quiet --upgrade -e '.[dev,proof]'
+	build/pins/bin/pip install --quiet --upgrade -e '.[dev,proof,cosim]'
 	@echo '# The exact versions that `make` installs. Written by `make pins`.' > constraints.txt
 	build/pins/bin/pip freeze --all --exclude pip --exclude-editable >> constraints.txt
 
@@ -52,5 +52,5 @@ $(READY): pyproject.toml constraints.txt
 	@test -e $@ || rm -rf .venv
 	@rm -f $@
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,proof]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,proof,cosim]'
 	@touch $@
