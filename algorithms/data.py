@@ -89,7 +89,7 @@ DATA_SETS = {
     "breast_cancer": DataSet(
         "569 tumours, 30 measurements, malignant or benign; columns centred, of unit variance",
         DataSpec(source="breast_cancer", center=True, scale=Scaling.UNIT_VARIANCE, bias=True),
-        Settings(step=2e-2, epoch_length=569, epochs=20, mu=0.02, delta=0.02, loss=Loss.LOGISTIC, ridge=1e-3),
+        Settings(step=2e-2, epoch_length=1138, epochs=40, mu=0.3, delta=0.02, loss=Loss.LOGISTIC, ridge=1e-3),
     ),
     "digits": DataSet(
         "1797 pictures of 8×8 pixels, 10 digits, one against the rest",

@@ -16,7 +16,9 @@ from rich.console import Console
 import bittrue
 from algorithms.readers import SHIPPED
 from algorithms.samples import DataSpec, load_samples
+from algorithms.training import ALGORITHMS
 from reports import command_line
+from reports.study import Head
 from sim import configuration, reference
 from sim.datapath import TrainingDatapath, preset_names
 from sim.modes import Overflow, Rounding
@@ -78,9 +80,28 @@ def data_sets() -> str:
     return table(header, *rows, ("`fashion-mnist`", 60000, 784, 10, 10000))
 
 
+def study_fields() -> str:
+    """Every field of a study's head."""
+    rows = [
+        (f"`{row.path}`", row.type, f"`{row.default}`".replace("`–`", "–"), row.allowed, row.meaning)
+        for row in configuration.rows(Head)
+    ]
+    return table(("field", "type", "default", "allowed", "meaning"), *rows)
+
+
+def algorithms() -> str:
+    """Every algorithm with its own parameters."""
+    rows = [
+        (f"`{name}`", one.about, "engine" if one.on_engine else "float", ", ".join(f"`{p}`" for p in one.own) or "–")
+        for name, one in ALGORITHMS.items()
+    ]
+    return table(("algorithm", "is", "runs on", "parameters of its own"), *rows)
+
+
 def with_tables(text: str) -> str:
     """A page with its generated tables as they have to be."""
-    made = {"fields": fields, "presets": presets, "data_fields": data_fields, "data_sets": data_sets}
+    made = {"fields": fields, "presets": presets, "data_fields": data_fields, "data_sets": data_sets,
+            "study_fields": study_fields, "algorithms": algorithms}  # fmt: skip
     return TABLE.sub(lambda m: f"<!-- table: {m[1]} -->\n{made.get(m[1], lambda: m[2])()}<!-- end -->", text)
 
 
