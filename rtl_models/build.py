@@ -147,6 +147,7 @@ def simulate(
                 test_dir=folder,
                 results_xml=str(results),
                 seed=seed,
+                plusargs=_random_registers(seed) if simulation.simulator == "verilator" else [],
                 extra_env=dict(environment or {}),
                 waves=waves,
                 log_file=log,
@@ -216,6 +217,11 @@ def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, *
         except (RuntimeError, SystemExit) as error:
             text = log.read_text(errors="replace") if log.exists() else str(error)
             raise BuildError(f"{simulator} refuses {design.top}\n{first_messages(text)}") from None
+
+
+def _random_registers(seed: int) -> list[str]:
+    """Return the options under which all registers start at random values: Verilator knows no undefined ones."""
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % (1 << 31) or 1}"]
 
 
 def first_messages(log: str) -> str:

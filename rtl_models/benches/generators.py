@@ -22,7 +22,7 @@ def generator_parameters(generator: RandomGenerator) -> dict[str, Any]:
 
     Example:
         >>> generator_parameters(RandomGenerator("lfsr", 33))["LfsrTaps"]
-        "33'h180000000 >> 1"
+        "33'h100080000"
     """
     register = generator.make(1, Role.UPDATE, 0)
     mask = register.mask if isinstance(register, Lfsr) else Lfsr(1).mask
@@ -60,6 +60,7 @@ class GeneratorBench(ClockedBench):
         generators: list[LinearGenerator] = []
         words: list[int] = []
         steps = 0
+        mask, seen = (1 << self.output_bits) - 1, [0, 0]
 
         def start(seeds: Sequence[int]) -> None:
             nonlocal generators, words, steps
@@ -80,7 +81,9 @@ class GeneratorBench(ClockedBench):
             else:
                 hits = [("operation", "step" if enable else "hold")]
             output = self.output(words)
-            hits += [("bits", (bit, output >> bit & 1)) for bit in (random.randrange(self.output_bits),)]
+            for level, shown in enumerate((~output & mask, output)):
+                fresh, seen[level] = shown & ~seen[level], seen[level] | shown
+                hits += [("bits", (bit, level)) for bit in range(fresh.bit_length()) if fresh >> bit & 1]
             inputs = int(not is_reset), int(load), pack(seeds, self.seed_bits), int(enable)
             yield Row(inputs, (output,), f"{steps} steps after the last seed", hits)
             if not is_reset and load:
@@ -184,3 +187,30 @@ class RandomLanesBench(GeneratorBench):
         if random.random() < 0.5:
             return generator_seed(random.getrandbits(40), Role.UPDATE, random.randrange(8))
         return super()._seed(random)
+
+
+def _path(lanes: int, bits: int, **generator: Any) -> TrainingDatapath:
+    """Return a datapath with these lanes, random bits and generators."""
+    path = TrainingDatapath(lanes=lanes, generator=RandomGenerator(**generator), biased_ok=True)
+    return path.replace(model=path.model.replace(random_bits=bits))
+
+
+_LFSR: dict[str, Any] = {"kind": Generator.LFSR}
+XORSHIFT32_CONFIGURATIONS = [Configuration("xorshift32", _path(1, 32))]
+LFSR_CONFIGURATIONS = [
+    Configuration("32_bits", _path(1, 32, **_LFSR)),
+    Configuration("32_bits_one_step", _path(1, 32, **_LFSR, leap=1)),
+    Configuration("33_bits", _path(1, 32, **_LFSR, width=33, leap=33)),
+    Configuration("48_bits", _path(1, 32, **_LFSR, width=48, leap=17)),
+    Configuration("64_bits_64_steps", _path(1, 32, **_LFSR, width=64, leap=64)),
+    Configuration("40_bits_own_taps", _path(1, 32, **_LFSR, width=40, taps=(40, 39, 3), leap=5)),
+]
+RANDOM_LANES_CONFIGURATIONS = [
+    Configuration("16_lanes_of_16", _path(16, 16)),
+    Configuration("16_lanes_of_8", _path(16, 8)),
+    Configuration("4_lanes_of_32", _path(4, 32)),
+    Configuration("64_lanes_of_1", _path(64, 1)),
+    Configuration("1_lane_of_4", _path(1, 4)),
+    Configuration("32_lanes_of_2_lfsr", _path(32, 2, **_LFSR)),
+    Configuration("8_lanes_of_16_lfsr_41", _path(8, 16, **_LFSR, width=41, leap=40)),
+]

@@ -14,11 +14,12 @@ from typing import Any
 
 from rtl_models.benches.bench import Configuration, Field
 from rtl_models.benches.clocked import ClockedBench, Row
+from rtl_models.elaborate import Unit, literal
 from sim.datapath import TrainingDatapath
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import Requantizer
-from sim.reference import cast, limits, round_shift
+from sim.reference import apply_overflow, limits, round_shift
 
 Parameters = dict[str, Any]
 
@@ -79,52 +80,30 @@ class RequantizerBench(ClockedBench):
         path: TrainingDatapath = configuration.datapath
         return {**requantizer_parameters(path.increment_format, path.model_requantizer), **configuration.extra}
 
-    @property
-    def source(self) -> QFormat:
-        """Format of the values."""
-        constants = self.unit.constants
-        return QFormat(constants["InputWidth"], self.cut, bool(constants["InputSigned"]))
-
-    @property
-    def target(self) -> QFormat:
-        """Format of the results."""
-        return QFormat(self.unit.constants["OutputWidth"], 0, bool(self.unit.constants["OutputSigned"]))
-
-    @property
-    def cut(self) -> int:
-        """Bits cut; negative for a left shift."""
-        return self.unit.constants["Cut"]
-
-    @property
-    def rounding(self) -> Rounding:
-        """The rounding mode."""
-        return list(Rounding)[self.unit.constants["Rounding"]]
-
-    @property
-    def overflow(self) -> Overflow:
-        """The overflow mode."""
-        return list(Overflow)[self.unit.constants["Overflow"]]
-
-    @property
-    def random_bits(self) -> int:
-        """Bits of a random field."""
-        return self.unit.constants["RandomBits"]
+    def __init__(self, configuration: Configuration, unit: Unit) -> None:
+        super().__init__(configuration, unit)
+        constants = unit.constants
+        self.cut = constants["Cut"]
+        self.source = QFormat(constants["InputWidth"], self.cut, bool(constants["InputSigned"]))
+        self.target = QFormat(constants["OutputWidth"], 0, bool(constants["OutputSigned"]))
+        self.rounding = list(Rounding)[constants["Rounding"]]
+        self.overflow = list(Overflow)[constants["Overflow"]]
+        self.random_bits = constants["RandomBits"]
+        self.centered = bool(constants["Centered"])
 
     @property
     def block(self) -> Requantizer:
         """The block of the simulator that this circuit equals."""
-        centered = bool(self.unit.constants["Centered"])
-        return Requantizer(self.target, self.rounding, self.overflow, self.random_bits, centered)
+        return Requantizer(self.target, self.rounding, self.overflow, self.random_bits, self.centered)
 
     def expected(self, value: int, word: int) -> tuple[int, int]:
         """Return result and overflow flag by the reference, as the ports show them."""
         rounded = self._rounded(value, word)
-        result = cast(value, self.cut, self.target.width, self.target.signed, self.rounding, self.overflow,
-                      word, self.random_bits, self.block.centered)  # fmt: skip
+        result = apply_overflow(rounded, self.target.width, self.target.signed, self.overflow)
         return result & ((1 << self.target.width) - 1), int(result != rounded)
 
     def _rounded(self, value: int, word: int) -> int:
-        return int(round_shift(value, self.cut, self.rounding, word, self.random_bits, self.block.centered))
+        return int(round_shift(value, self.cut, self.rounding, word, self.random_bits, self.centered))
 
     def bins(self, value: int, word: int) -> list[tuple[str, Any]]:
         """Return the coverage bins of a value."""
@@ -191,7 +170,7 @@ class RequantizerBench(ClockedBench):
             entering = _Result(self.expected(value, word), f"value {value}, word {word:#x}", self.bins(value, word))
             hits: list[tuple[str, Any]] = []
             if is_reset:
-                hits += [("reset", "in flight")] if any(result.outputs != (0, 0) for result in in_flight) else []
+                hits += [("reset", "in flight")] if any(result is not _NOTHING for result in in_flight) else []
                 in_flight = deque([_NOTHING] * self.latency)
             if enable:
                 hits.append(("enable", "back to back" if was_enabled else "after a pause"))
@@ -215,3 +194,53 @@ class RequantizerBench(ClockedBench):
     def fields(self) -> list[Field]:
         """Return the result and the flag."""
         return [Field("value_o", 0, 0, self.target.width, self.target.signed), Field("overflow_o", 1, 0, 1)]
+
+
+def _casts() -> list[Configuration]:
+    """Return all modes, signs and relations of the widths: (source, target, rounding, overflow, random bits, …)."""
+    rows: list[tuple[Any, ...]] = [
+        ("sfix16_En8", "sfix8", "TO_NEG", "SAT"),
+        ("sfix12_En6", "sfix5", "TO_POS", "SAT_SYM"),
+        ("sfix16_En8", "sfix8", "TO_ZERO", "WRAP"),
+        ("sfix20_En10", "sfix8", "TO_AWAY", "SAT"),
+        ("sfix32_En16", "sfix16", "TIES_EVEN", "SAT"),
+        ("sfix16_En6", "sfix10", "TIES_ODD", "WRAP"),
+        ("sfix24_En12", "sfix12", "TIES_AWAY", "SAT"),
+        ("sfix24_En12", "sfix12", "TIES_ZERO", "SAT_SYM"),
+        ("sfix24_En8", "sfix32", "TIES_POS", "SAT"),
+        ("ufix12_En6", "ufix4", "TIES_NEG", "SAT"),
+        ("sfix16_En8", "sfix8", "TRN_MAG", "SAT"),
+        ("sfix10_En2", "sfix6", "JAM", "WRAP"),
+        ("sfix16_En12", "sfix3", "JAM_UNBIASED", "SAT"),
+        ("sfix16_En8", "sfix8", "STOCHASTIC", "SAT", 8),
+        ("sfix16_En6", "sfix8", "STOCHASTIC_EQUAL", "SAT_SYM", 1),
+        ("sfix20_En12", "sfix8", "STOCHASTIC", "SAT_SYM", 4),
+        ("sfix20_En12", "sfix6", "STOCHASTIC", "SAT", 4, False),
+        ("sfix16_En4", "sfix8", "STOCHASTIC", "WRAP", 16),
+        ("sfix32_En10", "sfix16", "STOCHASTIC", "SAT", 32),
+        ("ufix16_En11", "ufix4", "STOCHASTIC", "SAT", 10),
+        ("ufix9_En5", "sfix4", "STOCHASTIC_EQUAL", "SAT", 32),
+        ("sfix8_En12", "sfix4", "STOCHASTIC", "SAT", 16),
+        ("sfix6_En9", "sfix3", "TIES_EVEN", "SAT"),
+        ("sfix2_En1", "sfix2", "TIES_EVEN", "SAT_SYM"),
+        ("sfix8_En2", "ufix6", "TIES_AWAY", "SAT"),
+        ("ufix16_En8", "sfix8", "TIES_EVEN", "SAT_SYM"),
+        ("ufix8_En3", "ufix3", "TO_POS", "WRAP"),
+        ("sfix8", "sfix16_En4", "TIES_EVEN", "SAT"),
+        ("sfix8", "sfix8_En3", "TO_NEG", "SAT_SYM"),
+        ("sfix8", "sfix8", "JAM", "SAT_SYM"),
+        ("sfix15_En7", "sfix8", "TIES_POS", "SAT"),
+    ]
+    stages = ((0, 1), (0, 0), (1, 1), (1, 0), (2, 3))
+    found = []
+    for number, (source, target, rounding, overflow, *random) in enumerate(rows):
+        block = Requantizer(QFormat.parse(target), Rounding(rounding), Overflow(overflow), *random)
+        parameters = requantizer_parameters(QFormat.parse(source), block, *stages[number % len(stages)])
+        name = f"{source}_to_{target}_{rounding}_{overflow}{''.join(f'_{part}' for part in random)}"
+        extra: dict[str, int | str] = {key: literal(value) for key, value in parameters.items()}
+        found.append(Configuration(name, TrainingDatapath(), extra))
+    return found
+
+
+CONFIGURATIONS = _casts()
+"""Checked by default: every mode, widths from 2 to 32, signed and unsigned, cuts past the width, left shifts."""

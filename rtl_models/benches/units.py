@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from rtl_models.benches import dot_product, mac
+from rtl_models.benches import dot_product, generators, mac, model_update, requantizer
 from rtl_models.benches.bench import Bench, Configuration
 
 BENCHES: dict[str, type[Bench]] = {
     "dot_product": dot_product.DotProductBench,
+    "lfsr": generators.LfsrBench,
     "mac": mac.MacBench,
+    "model_update": model_update.ModelUpdateBench,
+    "random_lanes": generators.RandomLanesBench,
+    "requantizer": requantizer.RequantizerBench,
+    "xorshift32": generators.Xorshift32Bench,
 }
 """Bench of each unit, by the unit's name."""
 CONFIGURATIONS: dict[str, list[Configuration]] = {
     "dot_product": dot_product.CONFIGURATIONS,
+    "lfsr": generators.LFSR_CONFIGURATIONS,
     "mac": mac.CONFIGURATIONS,
+    "model_update": model_update.CONFIGURATIONS,
+    "random_lanes": generators.RANDOM_LANES_CONFIGURATIONS,
+    "requantizer": requantizer.CONFIGURATIONS,
+    "xorshift32": generators.XORSHIFT32_CONFIGURATIONS,
 }
 """Configurations that are checked by default."""

@@ -95,15 +95,18 @@ module round_shift
 
       logic signed [FloorWidth-1:0] floor;
       logic [Cut-1:0] rest;
-      logic is_negative, is_odd, is_inexact, is_tie, is_above, up;
+      logic guard, sticky, is_negative, is_odd, is_inexact, is_tie, is_above, up;
 
       assign floor = exact[ExactWidth-1:Cut];
       assign rest = exact[Cut-1:0];
       assign is_negative = exact[ExactWidth-1];
       assign is_odd = floor[0];
-      assign is_inexact = rest != Cut'(0);
-      assign is_tie = rest == Half;
-      assign is_above = rest > Half;
+      // The half, and whether there is anything below it
+      assign guard = rest[Cut-1];
+      assign sticky = |(rest & ~Half);
+      assign is_inexact = guard | sticky;
+      assign is_tie = guard & ~sticky;
+      assign is_above = guard & sticky;
 
       always_comb begin
         unique case (Rounding)
