@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ class JsonLines:
                     raise OSError(28, "No space left on device")
                 os.fsync(file.fileno())
             except BaseException:
-                file.truncate(before)
+                with suppress(OSError):  # then the next process cuts it off
+                    file.truncate(before)
                 raise
         self.entries.append(entry)
 
@@ -110,11 +111,13 @@ def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
-    try:
-        with writable(folder):
+    with writable(folder):
+        try:
             lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{folder}: got a folder in use by another process; allowed: one process a study") from None
+        except Timeout:  # an OSError, too
+            raise InputError(
+                f"{folder}: got a folder in use by another process; allowed: one process a study"
+            ) from None
     try:
         kept = folder / STUDY
         _require_same_study(folder, kept, name)
