@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
 from algorithms.trace import State
 from reports.figures import new_figure, save
-from reports.pareto import STATES, Outcome, paired_difference
+from reports.pareto import STATES, Outcome, median, paired_difference
 from reports.study import Study
 from reports.tables import styled
 from sim.cost import LABEL
@@ -33,6 +34,8 @@ COLUMNS = {
 """Objectives as tables and axes name them."""
 MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
 """A point's marker, by state."""
+LEAVES = 1e6
+"""A run that diverged past so many times its start leaves the picture."""
 LEAST_NEEDED = ("lowest", "highest", "bits moved", "subopt.")
 """Columns of the table that go first where the terminal is narrow."""
 SURROGATE = "one-vs-rest (stands in for softmax)"
@@ -80,7 +83,7 @@ def _cells(study: Study, shown: Sequence[Outcome], base: Outcome | None) -> dict
     return {
         "series": [outcome.point.series for outcome in shown],
         "point": [outcome.point.axes or "–" for outcome in shown],
-        "gradient norm": [_figure(float(np.median(ends))) for ends in norms],
+        "gradient norm": [_figure(median(ends)) for ends in norms],
         "lowest": [_figure(min(ends)) for ends in norms],
         "highest": [_figure(max(ends)) for ends in norms],
         "subopt.": [_figure(outcome.value("suboptimality")) for outcome in shown],
@@ -126,8 +129,7 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
     for outcome, colour in zip(shown, _colours(shown), strict=True):
         style = "--" if outcome.point.datapath is None else "-"
         for ax, quantity in zip(axes, ("gradient_norm", "suboptimality"), strict=True):
-            rows = outcome.curves(quantity)
-            rows = np.where(np.isfinite(rows) & (rows > 0), rows, np.nan)
+            rows = _drawn(outcome.curves(quantity))
             seen = ~np.isnan(rows).all(axis=0)
             if not seen.any():
                 continue
@@ -167,7 +169,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
         colour, state = colours[outcome.point.series], outcome.state
         if not values:
             continue
-        middle = float(np.median(values))
+        middle = median(values)
         for ax, cost in zip(axes, ("model_bits", "bits_moved", "gates"), strict=True):
             x = outcome.value(cost)
             if math.isnan(x):
@@ -219,9 +221,19 @@ def _title(study: Study, shown: Sequence[Outcome]) -> str:
     return "\n".join(filter(None, (study.head.about, headline(study, shown))))
 
 
+def _drawn(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return curves with NaN for what a logarithmic axis cannot show, or would show nothing but."""
+    return np.where((rows > 0) & (rows <= _highest(rows)), rows, np.nan)
+
+
+def _highest(rows: NDArray[np.float64]) -> float:
+    return LEAVES * float(np.nanmax(rows[:, :1], initial=0.0))
+
+
 def _ends(outcome: Outcome, objective: str) -> list[float]:
     if objective in ("gradient_norm", "suboptimality"):
-        return outcome.finals(objective)
+        highest = _highest(outcome.curves(objective))
+        return [end for end in outcome.finals(objective) if end <= highest]
     if objective == "error":
         return [1.0 - accuracy for accuracy in outcome.finals("accuracy")]
     return [outcome.value(objective)]

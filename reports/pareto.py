@@ -79,10 +79,10 @@ class Outcome:
     def value(self, objective: str) -> float:
         """Return an objective: the median over the runs, or the cost; NaN where the point has none."""
         if objective in ("gradient_norm", "suboptimality"):
-            return float(np.median(self.finals(objective)))
+            return median(self.finals(objective))
         if objective == "error":
             ends = [_number(record["epochs"][-1]["accuracy"]) for record in self.records if record["epochs"]]
-            return 1.0 - float(np.median(ends)) if ends else math.nan
+            return 1.0 - median(ends) if ends else math.nan
         if objective == "model_bits":
             return float(self.point.datapath.model.width) if self.point.datapath is not None else math.nan
         if objective == "gates":
@@ -103,7 +103,7 @@ class Outcome:
     def _total(self, name: str) -> float:
         """Return the median of a sum over the epochs, over the runs that were made; NaN if all were refused."""
         sums = [sum(epoch[name] for epoch in record["epochs"]) for record in self.records if record["epochs"]]
-        return float(np.median(sums)) if sums else math.nan
+        return median(sums) if sums else math.nan
 
 
 def outcomes(study: Study, store: Store) -> list[Outcome]:
@@ -185,6 +185,12 @@ def front(candidates: Sequence[Outcome], objectives: Sequence[str]) -> list[Outc
         )
 
     return [outcome for outcome in finite if not beaten(outcome)]
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median; infinite where two values in the middle add up to more than a float64."""
+    with np.errstate(over="ignore"):
+        return float(np.median(values))
 
 
 def _replicate(record: dict[str, Any]) -> tuple[int, int, int]:
