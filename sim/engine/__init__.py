@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sim.engine.cycles import epoch_cycles, latency
 from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, Registers, StageTrace
 from sim.errors import InputError
 
-Backend = Callable[[EpochJob, range | None], EpochResult]
+Backend = Callable[..., EpochResult]
+"""`backend(job, steps_to_trace_or_None)`; one that makes profiles takes `profile=True` as well."""
 
 __all__ = [
     "COUNTED",
@@ -26,31 +28,37 @@ __all__ = [
 ]
 
 
-def _reference(job: EpochJob, traced: range | None) -> EpochResult:
+def _reference(job: EpochJob, traced: range | None, *, profile: bool = False) -> EpochResult:
     from sim.engine.reference import run_reference
 
-    return run_reference(job, traced)
+    return run_reference(job, traced, profile=profile)
 
 
-def _kernel(job: EpochJob, traced: range | None) -> EpochResult:
+def _kernel(job: EpochJob, traced: range | None, *, profile: bool = False) -> EpochResult:
     from sim.engine.compiled import run_compiled
 
-    return run_compiled(job, traced)
+    return run_compiled(job, traced, profile=profile)
 
 
-_BACKENDS: dict[str, Backend] = {"kernel": _kernel, "reference": _reference}
+class _Registered(NamedTuple):
+    run: Backend
+    makes_profiles: bool
 
 
-def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None) -> EpochResult:
+_BACKENDS = {"kernel": _Registered(_kernel, True), "reference": _Registered(_reference, True)}
+
+
+def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None, profile: bool = False) -> EpochResult:
     """Return the result of one inner loop.
 
     Args:
         job: what to run.
         backend: "kernel" (compiled), "reference" (Python integers), or one added with `register_backend`.
         trace: steps whose stages to record, as `range(first, last + 1)`; memory grows with steps·columns.
+        profile: whether the result has a `sim.profile.Profile`: extremes, histogram and overflows of every node.
 
     Raises:
-        InputError: for an unknown backend or steps outside the loop.
+        InputError: for an unknown backend, one that makes no profiles if one is asked for, or steps outside the loop.
 
     Example:
         >>> import numpy as np
@@ -74,7 +82,13 @@ def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None) -
         raise InputError(f"trace: got {trace!r}; allowed: range(first, stop)")
     if trace is not None and (trace.step != 1 or trace.start < 0 or trace.stop > job.steps or not len(trace)):
         raise InputError(f"trace: got {trace}; allowed: range(first, stop) within 0 to {job.steps}")
-    return _BACKENDS[backend](job, trace)
+    registered = _BACKENDS[backend]
+    if not profile:
+        return registered.run(job, trace)
+    if not registered.makes_profiles:
+        able = ", ".join(name for name, other in _BACKENDS.items() if other.makes_profiles)
+        raise InputError(f"backend: got {backend!r}, which makes no profiles; allowed: {able}")
+    return registered.run(job, trace, profile=True)
 
 
 def backends() -> list[str]:
@@ -82,6 +96,12 @@ def backends() -> list[str]:
     return list(_BACKENDS)
 
 
-def register_backend(name: str, backend: Backend) -> None:
-    """Add a backend: a function from a job (and steps to trace) to its result."""
-    _BACKENDS[name] = backend
+def register_backend(name: str, backend: Backend, *, makes_profiles: bool = False) -> None:
+    """Add a backend.
+
+    Args:
+        name: what `run` and `bittrue train --backend` call it.
+        backend: a function from a job and the steps to trace (a range, or None) to the result.
+        makes_profiles: whether it also takes `profile=True`, and then puts a profile into the result.
+    """
+    _BACKENDS[name] = _Registered(backend, makes_profiles)

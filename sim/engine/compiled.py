@@ -6,28 +6,31 @@ import numpy as np
 
 from sim.datapath import Link
 from sim.engine.cycles import epoch_cycles
-from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
+from sim.engine.job import COUNTED, OBSERVED, STAGES, EpochJob, EpochResult, StageTrace, loop_profile
 from sim.kernels import engine as kernels
 from sim.kernels.casts import overflow_row, rounding_row
 from sim.modes import Overflow, Rounding
+from sim.profile import NODES, NodeProfile, Profile
 from sim.random_bits import WORD_BITS, Role
 from sim.ranges import analyse
 
 _KINDS = {Link.AFFINE: kernels.AFFINE, Link.CENTRED_TABLE: kernels.CENTRED, Link.ABSOLUTE_TABLE: kernels.ABSOLUTE}
 
 
-def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
+def run_compiled(job: EpochJob, traced: range | None = None, *, profile: bool = False) -> EpochResult:
     """Return the result of a job, computed by the compiled loop.
 
     Args:
         job: the inner loop.
         traced: steps to record stage by stage.
+        profile: whether to count what every node holds.
     """
     path, registers = job.datapath, job.registers
     exponents = job.exponents
     exact_dot = not exponents.any() and not analyse(path, job.columns, job.link)["t"].may_overflow
     z, counts, seen = job.z.copy(), np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
     trace = StageTrace.empty(job, traced if traced is not None else range(0))
+    tally = kernels.tally(len(NODES) if profile else 0)
     link = kernels.LinkNumbers(
         _KINDS[job.link],
         registers.multiplier,
@@ -55,13 +58,23 @@ def run_compiled(job: EpochJob, traced: range | None = None) -> EpochResult:
         seen,
         trace.first,
         (trace.accumulator, trace.index, trace.coefficient, trace.random, trace.product, trace.increment, trace.model),
+        tally,
     )
     extremes = {node: (int(seen[2 * k]), int(seen[2 * k + 1])) for k, node in enumerate(OBSERVED)}
     if job.steps == 0:
         extremes = dict.fromkeys(OBSERVED, (0, 0))
     cycles = epoch_cycles(path, job.link, job.beats, job.steps)
     overflows = {stage: int(count) for stage, count in zip(COUNTED, counts, strict=True)}
-    return EpochResult(z, overflows, extremes, cycles, None if traced is None else trace)
+    profiled = _profile(job, tally, overflows) if profile else None
+    return EpochResult(z, overflows, extremes, cycles, None if traced is None else trace, profiled)
+
+
+def _profile(job: EpochJob, tally: kernels.Tally, overflows: dict[str, int]) -> Profile:
+    nodes = {}
+    for node, (positive, negative), (low, high) in zip(NODES, tally.bins.tolist(), tally.ends.tolist(), strict=True):
+        count = overflows[STAGES[node]] if node in STAGES else 0
+        nodes[node] = NodeProfile.of_bins(positive, negative, low, high, count)
+    return loop_profile(job, nodes)
 
 
 def _casts(job: EpochJob, exponents: np.ndarray) -> kernels.Casts:

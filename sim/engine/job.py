@@ -14,14 +14,17 @@ from sim.configuration import from_table
 from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import Link, TrainingDatapath
 from sim.errors import InputError, integer_array, whole_number
+from sim.profile import NODES, NodeProfile, Profile
 from sim.quantize import INTERMEDIATE_BITS, mode_of
 from sim.random_bits import LARGEST_SEED
 from sim.ranges import Interval, analyse
 from sim.rows import RawRows
 
-COUNTED = ("accumulator", "index", "coefficient", "increment", "model")
+STAGES = {"t": "accumulator", "u": "index", "c": "coefficient", "a": "increment", "z": "model"}
+"""The stage that a node's overflows are counted under; p is a wire, and the host saturates h."""
+COUNTED = tuple(STAGES.values())
 """The stages that can overflow, in the order of the datapath."""
-OBSERVED = ("t", "u", "c", "p", "a", "z")
+OBSERVED = tuple(node for node in NODES if node != "h")
 """The nodes whose extremes an epoch reports."""
 
 
@@ -295,6 +298,7 @@ class EpochResult:
         extremes: smallest and largest value by node, keys as `OBSERVED` (t at the end of a row); (0, 0) without steps.
         cycles: clock cycles of the circuit when no input stalls.
         trace: the stage trace, if it was asked for.
+        profile: the histograms of all nodes, if they were asked for.
     """
 
     z: NDArray[np.int64]
@@ -302,3 +306,14 @@ class EpochResult:
     extremes: dict[str, tuple[int, int]]
     cycles: int
     trace: StageTrace | None = field(default=None, repr=False)
+    profile: Profile | None = field(default=None, repr=False)
+
+
+def loop_profile(job: EpochJob, nodes: dict[str, NodeProfile]) -> Profile:
+    """Return the profile of one inner loop.
+
+    Args:
+        job: the loop.
+        nodes: what its nodes held, keys as `sim.profile.NODES`.
+    """
+    return Profile(datapath=job.datapath, link=job.link, columns=job.columns, loops=1, steps=job.steps, nodes=nodes)

@@ -20,18 +20,20 @@ from numpy.typing import NDArray
 
 from sim.datapath import Link, TrainingDatapath
 from sim.engine.cycles import epoch_cycles
-from sim.engine.job import COUNTED, OBSERVED, EpochJob, EpochResult, Registers, StageTrace
+from sim.engine.job import COUNTED, OBSERVED, STAGES, EpochJob, EpochResult, Registers, StageTrace, loop_profile
 from sim.modes import Overflow, Rounding
+from sim.profile import NODES, NodeProfile
 from sim.random_bits import WORD_BITS, Role, lane_field
 from sim.reference import accumulate, apply_overflow, round_shift
 
 
-def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
+def run_reference(job: EpochJob, traced: range | None = None, *, profile: bool = False) -> EpochResult:
     """Return the result of a job, computed word by word in Python integers.
 
     Args:
         job: the inner loop.
         traced: steps to record stage by stage.
+        profile: whether to count what every node holds.
     """
     path, lanes, columns = job.datapath, job.datapath.lanes, job.columns
     z, h = job.z.tolist(), job.h.tolist()
@@ -41,6 +43,7 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
     own = path.generator.make(job.seed, Role.COEFFICIENT, 0, job.first_step)
     counts = dict.fromkeys(COUNTED, 0)
     seen: dict[str, list[int]] = {node: [] for node in OBSERVED}
+    totals: list[int] = []
     trace = None if traced is None else StageTrace.empty(job, traced)
 
     for step, row in enumerate(job.indices.tolist()):
@@ -55,6 +58,7 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
             exact = total + (sum(products) << exponents[beat])
             total = accumulate(total, products, path.accumulator.width, path.accumulator.overflow, exponents[beat])
             counts["accumulator"] += total != exact
+            totals.append(total)
             if record:
                 record.accumulator[at, beat] = total
         seen["t"].append(total)
@@ -88,7 +92,13 @@ def run_reference(job: EpochJob, traced: range | None = None) -> EpochResult:
 
     extremes = {node: (min(values), max(values)) if values else (0, 0) for node, values in seen.items()}
     cycles = epoch_cycles(path, job.link, job.beats, job.steps)
-    return EpochResult(np.array(z, np.int64), counts, extremes, cycles, trace)
+    profiled = None
+    if profile:
+        held = {**seen, "t": totals, "u": [] if job.link is Link.AFFINE else seen["u"], "h": h}
+        overflows = {node: counts[stage] for node, stage in STAGES.items()}
+        nodes = {node: NodeProfile.of(held[node], overflows.get(node, 0)) for node in NODES}
+        profiled = loop_profile(job, nodes)
+    return EpochResult(np.array(z, np.int64), counts, extremes, cycles, trace, profiled)
 
 
 def table_index(path: TrainingDatapath, registers: Registers, v: Any) -> tuple[Any, Any]:

@@ -60,6 +60,33 @@ class Streams(NamedTuple):
     own_random: bool
 
 
+class Tally(NamedTuple):
+    """What the nodes t u c p a z h held; with arrays of no node nothing is counted.
+
+    `bins` has a count a node, sign (at least 0, negative) and bits of the magnitude, shape (7, 2, 64); `ends` the
+    smallest and largest value, shape (7, 2).
+    """
+
+    bins: Any
+    ends: Any
+
+
+@kernel
+def _count(values: Any, bins: Any, ends: Any) -> None:
+    """Count values by sign and bits of their magnitude, and widen the extremes."""
+    low, high = ends[0], ends[1]
+    for j in range(values.shape[0]):
+        value = values[j]
+        low, high = min(low, value), max(high, value)
+        rest, bits = abs(value), NONE
+        for step in (32, 16, 8, 4, 2, 1):
+            half = np.int64(rest >> step != 0) * step
+            rest >>= half
+            bits += half
+        bins[np.int64(value < 0), bits + rest] += 1
+    ends[0], ends[1] = low, high
+
+
 @kernel
 def _dot(x: Any, z: Any, start: Any, stop: Any) -> Any:
     total = np.int64(0)
@@ -158,17 +185,22 @@ def run_epoch(
     seen: Any,
     first: Any,
     trace: Any,
+    tally: Any,
 ) -> None:
     """Run all steps; z, `counts` (5) and `seen` (12: low and high of t u c p a z) change in place.
 
     `exact_dot` tells that no beat can overflow and no exponent is set. `trace` has the arrays of `StageTrace`, for the
-    steps from `first` on.
+    steps from `first` on; `tally` counts what the nodes hold.
     """
     columns = z.shape[0]
     fields = np.zeros(columns, np.int64)
     products, increments = np.empty(columns, np.int64), np.empty(columns, np.int64)
     states, own = streams.states.copy(), streams.own_state
     totals, index_trace, c_trace, random_trace, p_trace, a_trace, z_trace = trace
+    bins, ends, profiled = tally.bins, tally.ends, tally.bins.shape[0] > 0
+    beat_totals, scalars = np.empty(exponents.shape[0], np.int64), np.empty(2, np.int64)
+    if profiled:
+        _count(h, bins[6], ends[6])
     for step in range(indices.shape[0]):
         i = indices[step]
         at = step - first
@@ -176,7 +208,7 @@ def run_epoch(
         xa = dot_rows[i]
 
         t = np.int64(0)
-        if exact_dot and not traced:
+        if exact_dot and not traced and not profiled:
             t = _dot(xa, z, NONE, columns)
         else:
             for beat in range(exponents.shape[0]):
@@ -184,8 +216,9 @@ def run_epoch(
                 exact = t + (s << exponents[beat])
                 t = apply_overflow(exact, casts.accumulator)
                 counts[0] += t != exact
-                if traced:
-                    totals[at, beat] = t
+                beat_totals[beat] = t
+            if traced:
+                totals[at] = beat_totals
         seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
 
         v = t + records.offsets[i]
@@ -216,8 +249,23 @@ def run_epoch(
         if traced:
             index_trace[at], c_trace[at] = u, c
             random_trace[at], p_trace[at], a_trace[at], z_trace[at] = fields, products, increments, z
+        if profiled:
+            scalars[0], scalars[1] = u, c
+            _count(beat_totals, bins[0], ends[0])
+            if link.kind != AFFINE:
+                _count(scalars[:1], bins[1], ends[1])
+            _count(scalars[1:], bins[2], ends[2])
+            _count(products, bins[3], ends[3])
+            _count(increments, bins[4], ends[4])
+            _count(z, bins[5], ends[5])
 
 
 def nothing_seen() -> Any:
     """Return extremes before the first value."""
     return np.array([NO_LIMIT, -NO_LIMIT] * 6, np.int64)
+
+
+def tally(nodes: int) -> Tally:
+    """Return counts of a number of nodes before the first value."""
+    ends = np.array([[NO_LIMIT, -NO_LIMIT]] * nodes, np.int64).reshape(nodes, 2)
+    return Tally(np.zeros((nodes, 2, 64), np.int64), ends)
