@@ -10,18 +10,21 @@ import numpy as np
 from algorithms.curves import LOGISTIC_KIND, QUADRATIC_KIND, SMOOTHED_HINGE_KIND
 from sim.kernels import kernel
 
+ZERO, ONE = np.int8(0), np.int8(1)
+"""They take the type of the float they meet, where a plain 0 or 1 would make float64 of a float32."""
+
 
 @kernel
 def response(kind: Any, t: Any) -> Any:
     """Return Φ'(t), in the type of t."""
-    one = t * 0 + 1
+    one = t * ZERO + ONE
     if kind == LOGISTIC_KIND:
         if t >= 0:
             return one / (one + math.exp(-t))
         e = math.exp(t)
         return e / (one + e)
     if kind == SMOOTHED_HINGE_KIND:
-        return min(max(t - one, -one), one * 0)
+        return min(max(t - one, -one), one * ZERO)
     return t
 
 
@@ -69,7 +72,7 @@ def svrg_loop(
     snapshot = w.copy()
     for t in range(indices.shape[0]):
         x = features[indices[t]]
-        inner = step * 0
+        inner = step * ZERO
         for j in range(x.shape[0]):
             inner += x[j] * (w[j] - snapshot[j])
         inner = response_change(kind, margins[indices[t]], inner)
@@ -82,7 +85,7 @@ def sgd_loop(kind: Any, features: Any, targets: Any, indices: Any, w: Any, step:
     """Make SGD steps in place on w, in the type of w."""
     for t in range(indices.shape[0]):
         x = features[indices[t]]
-        margin = step * 0
+        margin = step * ZERO
         for j in range(x.shape[0]):
             margin += x[j] * w[j]
         slope = response(kind, margin) - targets[indices[t]]
@@ -96,7 +99,7 @@ def softmax_row(scores: Any) -> None:
     largest = scores[0]
     for k in range(1, scores.shape[0]):
         largest = max(largest, scores[k])
-    total = largest * 0
+    total = largest * ZERO
     for k in range(scores.shape[0]):
         scores[k] = math.exp(scores[k] - largest)
         total += scores[k]
@@ -107,7 +110,7 @@ def softmax_row(scores: Any) -> None:
 @kernel
 def _scores(x: Any, w: Any, out: Any) -> None:
     for k in range(w.shape[0]):
-        total = w[0, 0] * 0
+        total = w[0, 0] * ZERO
         for j in range(x.shape[0]):
             total += x[j] * w[k, j]
         out[k] = total
@@ -138,7 +141,7 @@ def softmax_sgd_loop(features: Any, labels: Any, indices: Any, w: Any, step: Any
         x = features[indices[t]]
         _scores(x, w, now)
         softmax_row(now)
-        now[labels[indices[t]]] -= 1
+        now[labels[indices[t]]] -= ONE
         for k in range(w.shape[0]):
             for j in range(x.shape[0]):
                 w[k, j] -= step * (now[k] * x[j] + ridge * w[k, j])
