@@ -150,10 +150,7 @@ class _Trial:
             points = _SOLVERS[self.algorithm](self.problem, self.path, replace(self.parameters, seed=seed))
             result: EpochResult | None = None
             for number in range(self.parameters.epochs):
-                try:
-                    point = points.send(result) if number else next(points)
-                except StopIteration:  # the gradient is too small for any scale
-                    break
+                point = points.send(result) if number else next(points)
                 if point.job is None:
                     break
                 result = run(point.job, trace=range(point.job.steps))

@@ -51,8 +51,8 @@ def halp(problem: Problem, datapath: TrainingDatapath | None, parameters: Parame
         gradient_scale = math.ldexp(scale, -path.increment.fraction)
         if host.epoch == 0 and 0.0 < length < math.inf and not 0.0 < gradient_scale < math.inf:
             raise InputError(f"mu: got {mu}; allowed: a number at which the offset's last bit is a float64")
-        if not 0.0 < gradient_scale < math.inf:  # done, or diverged: the training loop tells which
-            yield Point(problem, w, gradient)
+        if not 0.0 < gradient_scale < math.inf:
+            yield Point(problem, w, gradient, done=True)
             return
         h, seen = host.gradient_words(gradient, scale)
         job = host.job(np.zeros(columns, np.int64), h, link.record(scale, margins), exponents)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from algorithms.engine_host import EngineHost, Words
@@ -10,6 +12,7 @@ from algorithms.points import Parameters, Point, Points
 from algorithms.problems import Problem
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
+from sim.host import norm
 
 
 def lp_svrg(problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters) -> Points:
@@ -33,6 +36,9 @@ def lp_svrg(problem: Problem, datapath: TrainingDatapath | None, parameters: Par
         w = scale * z.astype(np.float64)
         margins = problem.margins(w)
         gradient = problem.gradient(w, margins)
+        if not math.isfinite(norm(gradient)):
+            yield Point(problem, w, gradient, done=True)
+            return
         h, seen = host.gradient_words(gradient, scale)
         offsets = -host.dot_products(z)
         job = host.job(z, h, link.record(scale, margins) | {"offsets": offsets})
@@ -64,10 +70,14 @@ def lp_sgd(problem: Problem, datapath: TrainingDatapath | None, parameters: Para
     z: Words = np.zeros(problem.shape[1], np.int64)
     while True:
         w = scale * z.astype(np.float64)
+        gradient = problem.gradient(w)
+        if not math.isfinite(norm(gradient)):
+            yield Point(problem, w, gradient, done=True)
+            return
         h, seen = host.gradient_words(problem.ridge * w, scale)
         job = host.job(z, h, link.record)
         moved = host.row_bytes(job.steps)
-        result = yield Point(problem, w, problem.gradient(w), job, scale, {"h": seen.overflows}, moved)
+        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved)
         if result is None:
             return
         z = result.z

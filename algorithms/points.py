@@ -89,11 +89,12 @@ class Point:
         problem: the problem it solves (on quantized samples, if it quantizes them).
         w: the model, shape (d,), or (K, d) for softmax.
         gradient: the full gradient at w, in its shape.
-        job: the engine's inner loop; None if the algorithm makes the epoch itself or is done.
+        job: the engine's inner loop; None if the algorithm makes the epoch itself, or is done.
         scale: δ_z.
         counts: overflows of the host's quantization (h).
         bytes_moved: bytes of rows that the epoch reads: those of its steps, and N for a full gradient.
         steps: inner steps of an epoch that the algorithm makes itself.
+        done: whether the algorithm ends here: the gradient is 0, not finite, or too small for any scale.
     """
 
     problem: Any
@@ -104,6 +105,7 @@ class Point:
     counts: dict[str, int] | None = None
     bytes_moved: int = 0
     steps: int = 0
+    done: bool = False
 
 
 Points = Generator[Point, EpochResult | None, None]

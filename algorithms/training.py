@@ -215,14 +215,11 @@ class _Run:
         """Record where the run stands, run the next inner loop, and return the record; once done, the last one."""
         if self.done:
             return replace(self.trace.epochs[-1], epoch=epoch)
-        try:
-            point = self.points.send(self.result) if epoch else next(self.points)
-        except StopIteration:  # the gradient is too small for any scale
-            self.done = True
-            return replace(self.trace.epochs[-1], epoch=epoch)
+        point = self.points.send(self.result) if epoch else next(self.points)
         self.trace.w, length = point.w, norm(point.gradient.reshape(-1))
         start = EpochRecord(epoch, point.problem.loss(point.w), length, self.problem.accuracy(point.w))
-        self.done = epoch == self.settings.parameters.epochs or length == 0.0 or not math.isfinite(length)
+        last = epoch == self.settings.parameters.epochs
+        self.done = last or point.done or length == 0.0 or not math.isfinite(length)
         record = start if self.done else self._loop(start, point)
         self.trace.epochs.append(record)
         return record
