@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.minimum import minimize
-from algorithms.problems import Floats, Problem
-from sim.errors import InputError
+from algorithms.problems import Floats, Problem, model_of, not_negative, real_rows
+from sim.errors import InputError, integer_array
 from sim.formats import QFormat
 from sim.host import row_products, sum_of_squares, total, weighted_sum
 
 Labels = NDArray[np.int64]
+LARGEST_CLASS = 999
+"""Highest class number: what has more values is no class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class OneVsRest:
     Example:
         >>> from algorithms.problems import Logistic
         >>> rows, labels = np.eye(3), np.array([0, 1, 2])
-        >>> problem = OneVsRest(Logistic(rows, labels == 0), labels)
+        >>> problem = OneVsRest(Logistic(rows, 1.0 * (labels == 0)), labels)
         >>> problem.classes, problem.binaries[2].targets, problem.accuracy(np.eye(3))
         (3, array([0., 0., 1.]), 1.0)
     """
@@ -43,10 +45,10 @@ class OneVsRest:
     held_out: tuple[Floats, Labels] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.labels.shape != self.first.targets.shape:
-            raise InputError(f"labels: got shape {self.labels.shape}; allowed: {self.first.targets.shape}")
         if not self.first.classifies:
             raise InputError(f"first: got {type(self.first).__name__}; allowed: a problem of two classes")
+        object.__setattr__(self, "labels", class_numbers("labels", self.labels, self.first.shape[0]))
+        object.__setattr__(self, "held_out", _labelled_rows(self.held_out, self.first.shape[1], self.classes))
 
     @property
     def name(self) -> str:
@@ -66,7 +68,9 @@ class OneVsRest:
     @cached_property
     def binaries(self) -> list[Problem]:
         """The problem of each class against the rest."""
-        return [self.first.alike(targets=(self.labels == k).astype(np.float64)) for k in range(self.classes)]
+        rows, labels = self.held_out or (None, None)
+        held_out = [None if labels is None else (rows, _is_class(labels, k)) for k in range(self.classes)]
+        return [self.first.alike(targets=_is_class(self.labels, k), held_out=held_out[k]) for k in range(self.classes)]
 
     def least_loss(self, fmt: QFormat | None = None) -> float:
         """Return the mean over the classes of f*, on samples quantized to a format (None: as they are)."""
@@ -79,7 +83,7 @@ class OneVsRest:
             w: the models, shape (K, d).
         """
         features, labels = self.held_out or (self.first.features, self.labels)
-        return accuracy_of(features, labels, w)
+        return accuracy_of(features, labels, model_of(w, (self.classes, self.shape[1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +110,10 @@ class Softmax:
     held_out: tuple[Floats, Labels] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.features.ndim != 2 or not np.isfinite(self.features).all():
-            raise InputError(f"features: got shape {self.features.shape}; allowed: finite numbers, shape (N, d)")
-        if self.labels.shape != self.features.shape[:1] or self.labels.dtype.kind not in "iu" or self.labels.min() < 0:
-            raise InputError(f"labels: got shape {self.labels.shape}, {self.labels.dtype}; allowed: N class numbers")
-        if not 0.0 <= self.ridge < np.inf:
-            raise InputError(f"ridge: got {self.ridge!r}; allowed: a finite number of at least 0")
+        object.__setattr__(self, "features", real_rows("features", self.features))
+        object.__setattr__(self, "labels", class_numbers("labels", self.labels, self.shape[0]))
+        object.__setattr__(self, "ridge", not_negative("ridge", self.ridge))
+        object.__setattr__(self, "held_out", _labelled_rows(self.held_out, self.shape[1], self.classes))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -125,9 +127,7 @@ class Softmax:
 
     def scores(self, w: Floats) -> Floats:
         """Return the margins of all classes, shape (N, K)."""
-        if np.shape(w) != (self.classes, self.shape[1]):
-            raise InputError(f"w: got shape {np.shape(w)}; allowed: ({self.classes}, {self.shape[1]})")
-        return np.stack([row_products(self.features, row) for row in w], axis=1)
+        return scores_of(self.features, model_of(w, (self.classes, self.shape[1])))
 
     def loss(self, w: Floats) -> float:
         """Return f(W)."""
@@ -149,7 +149,7 @@ class Softmax:
     def accuracy(self, w: Floats) -> float:
         """Return the share of held-out samples whose largest margin is that of their class, ties to the lowest one."""
         features, labels = self.held_out or (self.features, self.labels)
-        return accuracy_of(features, labels, w)
+        return accuracy_of(features, labels, model_of(w, (self.classes, self.shape[1])))
 
     def least_loss(self, fmt: QFormat | None = None) -> float:
         """Return f* by scipy's L-BFGS; there is none on quantized samples, since the engine cannot run softmax."""
@@ -181,7 +181,17 @@ class Softmax:
 AnyProblem = Problem | OneVsRest | Softmax
 
 
-def accuracy_of(features: Floats, labels: Labels, w: Floats | Sequence[Floats]) -> float:
+def scores_of(features: Floats, w: Floats) -> Floats:
+    """Return the margins of all classes, shape (N, K).
+
+    Args:
+        features: rows, shape (N, d).
+        w: the models, shape (K, d).
+    """
+    return np.stack([row_products(features, row) for row in w], axis=1)
+
+
+def accuracy_of(features: Floats, labels: Labels, w: Floats) -> float:
     """Return the share of samples whose largest margin is that of their class, ties to the lowest class.
 
     Args:
@@ -193,5 +203,28 @@ def accuracy_of(features: Floats, labels: Labels, w: Floats | Sequence[Floats]) 
         >>> accuracy_of(np.eye(2), np.array([0, 1]), np.zeros((2, 2)))
         0.5
     """
-    scores = np.stack([row_products(features, np.ascontiguousarray(row)) for row in w], axis=1)
-    return float(np.mean(scores.argmax(axis=1) == labels))
+    return float(np.mean(scores_of(features, w).argmax(axis=1) == labels))
+
+
+def class_numbers(name: str, values: Any, count: int, classes: int | None = None) -> Labels:
+    """Return class numbers, shape (count,), below `classes` if that is given; others are refused."""
+    labels = integer_array(name, values)
+    if labels.shape != (count,):
+        raise InputError(f"{name}: got shape {labels.shape}; allowed: ({count},)")
+    last = LARGEST_CLASS if classes is None else classes - 1
+    outside = labels[(labels < 0) | (labels > last)]
+    if len(outside):
+        raise InputError(f"{name}: got {outside[0]}; allowed: class numbers, 0 to {last}")
+    return labels
+
+
+def _labelled_rows(held_out: Any, columns: int, classes: int) -> tuple[Floats, Labels] | None:
+    if held_out is None:
+        return None
+    rows = real_rows("held-out features", held_out[0], columns)
+    return rows, class_numbers("held-out labels", held_out[1], len(rows), classes)
+
+
+def _is_class(labels: Labels, k: int) -> Floats:
+    result: Floats = (labels == k).astype(np.float64)
+    return result

@@ -53,23 +53,22 @@ class Problem:
     classifies: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("features", "targets"):
-            object.__setattr__(self, name, _finite(name, getattr(self, name)))
-        if self.features.ndim != 2:
-            raise InputError(f"features: got shape {self.features.shape}; allowed: (N, d)")
-        if self.targets.shape != self.features.shape[:1]:
-            raise InputError(f"targets: got shape {self.targets.shape}; allowed: ({len(self.features)},)")
-        if not isinstance(self.ridge, int | float | np.number) or not 0.0 <= self.ridge < np.inf:
-            raise InputError(f"ridge: got {self.ridge!r}; allowed: a finite number of at least 0")
-        if self.classifies:
-            for name, labels in (("targets", self.targets), ("held-out targets", (self.held_out or (0, ()))[1])):
-                if not np.isin(labels, (0.0, 1.0)).all():
-                    other = np.asarray(labels)[~np.isin(labels, (0.0, 1.0))][0]
-                    raise InputError(f"{name}: got {other}; allowed: class labels, 0 and 1")
-        if self.held_out is not None and self.held_out[0].shape[1:] != self.features.shape[1:]:
-            raise InputError(
-                f"held-out features: got shape {self.held_out[0].shape}; allowed: rows of {self.features.shape[1]}"
-            )
+        features, targets = self._samples(self.features, self.targets)
+        object.__setattr__(self, "features", features.copy())
+        object.__setattr__(self, "targets", targets.copy())
+        object.__setattr__(self, "ridge", not_negative("ridge", self.ridge))
+        if self.held_out is not None:
+            object.__setattr__(self, "held_out", self._samples(*self.held_out, "held-out ", features.shape[1]))
+
+    def _samples(self, rows: Any, values: Any, kind: str = "", columns: int | None = None) -> tuple[Floats, Floats]:
+        """Return rows and targets as float64, checked."""
+        features, targets = real_rows(f"{kind}features", rows, columns), finite(f"{kind}targets", values)
+        if targets.shape != features.shape[:1]:
+            raise InputError(f"{kind}targets: got shape {targets.shape}; allowed: ({len(features)},)")
+        other = targets[~np.isin(targets, (0.0, 1.0))]
+        if self.classifies and len(other):
+            raise InputError(f"{kind}targets: got {other[0]}; allowed: class labels, 0 and 1")
+        return features, targets
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,9 +87,7 @@ class Problem:
 
     def margins(self, w: Floats) -> Floats:
         """Return x_i·w, shape (N,)."""
-        if np.shape(w) != self.features.shape[1:]:
-            raise InputError(f"w: got shape {np.shape(w)}; allowed: ({self.features.shape[1]},)")
-        return row_products(self.rows, w)
+        return row_products(self.rows, model_of(w, self.features.shape[1:]))
 
     def loss(self, w: Floats) -> float:
         """Return f(w)."""
@@ -109,11 +106,11 @@ class Problem:
         return weighted_sum(self.rows, slopes) / len(self.targets) + self.ridge * w
 
     def accuracy(self, w: Floats) -> float | None:
-        """Return the share of held-out samples on the right side; None for a regression."""
+        """Return the share of held-out samples on the right side, 0 being that of label 0; None for a regression."""
         if not self.classifies:
             return None
         features, targets = self.held_out or (self.features, self.targets)
-        return float(np.mean((row_products(features, w) > 0) == (targets > 0)))
+        return float(np.mean((row_products(features, model_of(w, features.shape[1:])) > 0) == (targets > 0)))
 
     @cached_property
     def minimum(self) -> float:
@@ -290,9 +287,32 @@ def quantized_features(features: Floats, fmt: QFormat) -> tuple[Floats, NDArray[
     return dequantize(raw, fmt, scale), raw, scale
 
 
-def _finite(name: str, values: Any) -> Floats:
-    array = real_array(name, values).copy()
+def finite(name: str, values: Any) -> Floats:
+    """Return values as a float64 array, or raise an InputError that names the first one that is not finite."""
+    array = real_array(name, values)
     if not np.isfinite(array).all():
         index = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InputError(f"{name}{index}: got {array[tuple(index)]}; allowed: finite numbers")
     return array
+
+
+def real_rows(name: str, values: Any, columns: int | None = None) -> Floats:
+    """Return finite rows, shape (N, d), with d = `columns` if it is given."""
+    array = finite(name, values)
+    if array.ndim != 2 or columns not in (None, array.shape[1]):
+        raise InputError(f"{name}: got shape {array.shape}; allowed: (N, {'d' if columns is None else columns})")
+    return array
+
+
+def model_of(w: Any, shape: tuple[int, ...]) -> Floats:
+    """Return a model, or raise an InputError for another shape: compiled sums do not look at lengths."""
+    if np.shape(w) != shape:
+        raise InputError(f"w: got shape {np.shape(w)}; allowed: {shape}")
+    return np.ascontiguousarray(w, np.float64)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Return a number that is finite and at least 0."""
+    if not isinstance(value, int | float | np.number) or not 0.0 <= value < np.inf:
+        raise InputError(f"{name}: got {value!r}; allowed: a finite number of at least 0")
+    return float(value)
