@@ -1,12 +1,5 @@
-"""HALP on the engine equals a plain program written from the formulas, bit for bit: models, scales, exponents, rows.
+"""HALP on least squares equals the plain program, bit for bit: models, scales, exponents, rows."""
 
-The program below computes the host's part on Python floats, sums in index order, and the circuit's part on Python
-integers; nothing of it comes from the packages but the datapath's numbers.
-"""
-
-import math
-from collections.abc import Iterator
-from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -20,11 +13,10 @@ from algorithms.halp import halp, next_exponents
 from algorithms.points import Parameters, Point
 from algorithms.problems import LeastSquares
 from algorithms.training import train
-from sim.datapath import RandomGenerator, TrainingDatapath, preset_names
+from sim.datapath import TrainingDatapath, preset_names
 from sim.engine import run
-from tests.engine.definition import UPDATE, generator_words
+from tests.algorithms.plain import ROWS, Loss, plain_run, words_of
 
-ROWS = 2  # the role of the generator of row indices
 HALP8 = TrainingDatapath.preset("halp8")
 BLOCKS = TrainingDatapath.preset("halp8_blocks")
 SETTINGS: dict[str, Any] = {"step": 0.02, "epoch_length": 30, "mu": 0.7, "seed": 3}
@@ -36,78 +28,9 @@ def problem_of(seed: int = 0, samples: int = 25, columns: int = 37, ridge: float
     return LeastSquares(features, features @ rng.normal(size=columns) + 0.1 * rng.normal(size=samples), ridge)
 
 
-def words_of(seed: int, role: int, number: int = 0) -> Iterator[int]:
-    return generator_words(RandomGenerator(), seed, role, number)
-
-
-def half_even(value: Fraction) -> int:
-    return round(value)  # Python rounds fractions to the nearest integer, ties to the even one
-
-
-def clip(value: int, bits: int) -> int:
-    return min(max(value, -(2 ** (bits - 1))), 2 ** (bits - 1) - 1)
-
-
-def plain_halp(problem: LeastSquares, path: TrainingDatapath, epochs: int, *, step: float, epoch_length: int,
-               mu: float, seed: int) -> list[list[float]]:  # fmt: skip
+def plain_halp(problem: LeastSquares, path: TrainingDatapath, epochs: int, **given_settings: Any) -> list[list[float]]:
     """The model after every epoch."""
-    x, y = problem.features.tolist(), problem.targets.tolist()
-    count, columns, lanes, bits = len(x), len(x[0]), path.lanes, path.model.random_bits
-    sh, sp, b_z, b_u, b_c = (
-        path.increment.fraction, path.product.cut, path.model.width, path.increment.width, path.coefficient.width
-    )  # fmt: skip
-
-    delta_x = max(abs(value) for row in x for value in row) / (2 ** (path.data.width - 1) - 1)
-    words = [[half_even(Fraction(value / delta_x)) for value in row] for row in x]
-    x = [[word * delta_x for word in row] for row in words]
-    factor = step * delta_x**2 * 2.0 ** (sh + sp)
-    shift = path.link.multiplier_bits - math.frexp(factor)[1]
-    m = half_even(Fraction(factor) * 2**shift)
-
-    rows = words_of(seed, ROWS)
-    generators = [words_of(seed, UPDATE, number) for number in range(-(-lanes * bits // 32))]
-    e = [min(1, path.exponents.maximum)] * -(-columns // lanes)
-    w, models = [0.0] * columns, []
-    for _ in range(epochs):
-        residuals = []
-        for row, target in zip(x, y, strict=True):
-            total = 0.0
-            for a, b in zip(row, w, strict=True):
-                total += a * b
-            residuals.append(total - target)
-        gradient = [0.0] * columns
-        for row, residual in zip(x, residuals, strict=True):
-            gradient = [total + residual * a for total, a in zip(gradient, row, strict=True)]
-        gradient = [total / count + problem.ridge * a for total, a in zip(gradient, w, strict=True)]
-        delta_z = math.sqrt(math.fsum(g * g for g in gradient)) / (mu * (2 ** (b_z - 1) - 1))
-        h = [clip(half_even(Fraction(step * g / (delta_z * 2.0**-sh))), b_u) for g in gradient]
-
-        z = [0] * columns
-        for _ in range(epoch_length):
-            row = words[next(rows) * count >> 32]
-            t = 0
-            for beat, start in enumerate(range(0, columns, lanes)):
-                s = sum(a * b for a, b in zip(row[start : start + lanes], z[start : start + lanes], strict=True))
-                t = clip(t + (s << e[beat]), path.accumulator.width)
-            c = clip(half_even(Fraction(t * m, 2**shift)), b_c)
-            for beat, start in enumerate(range(0, columns, lanes)):
-                drawn = [next(generator) for generator in generators]
-                cut = sh + e[beat]
-                for lane, j in enumerate(range(start, min(start + lanes, columns))):
-                    per_word = 32 // bits
-                    word = drawn[lane // per_word] >> bits * (lane % per_word) & (2**bits - 1)
-                    p = math.floor(Fraction(c * row[j], 2**sp) + Fraction(sp > 0, 2))
-                    a = clip(-p - h[j], b_u)
-                    z[j] = clip(z[j] + math.floor(Fraction(a, 2**cut) + Fraction(word, 2**bits)), b_z)
-
-        w = [a + delta_z * (word * 2.0 ** e[j // lanes]) for j, (a, word) in enumerate(zip(w, z, strict=True))]
-        models.append(w)
-        for beat, start in enumerate(range(0, columns, lanes)):
-            largest = max(abs(word) for word in z[start : start + lanes])
-            end = 2 ** (b_z - 1) - 1
-            moved = e[beat] + (largest >= end) - (Fraction(largest, end) < Fraction(50, 127))
-            e[beat] = min(max(moved, 0), path.exponents.maximum)
-    return models
+    return plain_run("halp", Loss("least-squares"), problem, path, epochs, **given_settings)
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
