@@ -230,7 +230,7 @@ class _Run:
         if job is None:
             self.result = None
             return replace(start, steps=point.steps, bytes_moved=point.bytes_moved)
-        self.result = result = run(job, self.settings.backend)
+        self.result = result = run(job, self.settings.backend, profile=self.settings.profiled)
         if self.settings.on_result is not None:
             self.settings.on_result(job, result)
         low, high = result.extremes["z"]
