@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from algorithms.checks import check_algorithm
 from algorithms.data import DATA_SETS, Loss, Settings, load, load_problem, prepare, problem_of
 from algorithms.multiclass import OneVsRest, Softmax
 from algorithms.points import Option
@@ -105,6 +106,7 @@ __all__ = [
     "Xorshift32",
     "algorithm_names",
     "analyse",
+    "check_algorithm",
     "check_datapath",
     "conformance_set",
     "dequantize",

@@ -268,10 +268,15 @@ def check(
     datapath: DatapathArgument = None,
     columns: ColumnsOption = 784,
     link: LinkOption = "affine",
+    algorithm: Annotated[
+        str | None, typer.Option(help="Also what theory bounds of an algorithm on the datapath: halp or lp_svrg.")
+    ] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Name of a check that may fail; repeatable.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
     """Check a datapath: unbiasedness and variance of every rounding, range proof, expectation of an engine step.
+
+    With an algorithm, also its step, box, contraction and floor against their bounds, on a small problem.
 
     Exit code 0 if all checks hold, 1 if one does not, 2 for a bad input.
     """
@@ -281,6 +286,10 @@ def check(
 
     path, skipped = _datapath(datapath), skip or []
     checks = check_datapath(path, columns, _link(link))
+    if algorithm is not None:
+        from algorithms.checks import check_algorithm
+
+        checks += check_algorithm(path, algorithm)
     names = [entry.name for entry in checks]
     for name in skipped:
         if name not in names:

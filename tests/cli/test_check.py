@@ -136,3 +136,29 @@ def test_a_bias_that_the_datapath_does_not_accept_is_a_bad_input(program, tmp_pa
     outcome = program("check", "biased.toml")
     assert outcome.code == 2
     assert outcome.err.startswith("error: biased.toml: model.random_bits: got 4; allowed: at least ")
+
+
+@pytest.mark.parametrize(
+    ("preset", "algorithm"), [("halp8", "halp"), ("halp8_blocks", "halp"), ("lp_svrg8", "lp_svrg")]
+)
+def test_an_algorithm_adds_its_checks_to_table_and_report(program, tmp_path, preset, algorithm):
+    added = [check.name for check in bt.check_algorithm(bt.TrainingDatapath.preset(preset), algorithm)]
+    outcome = program("check", preset, "--algorithm", algorithm, "--junit", "report.xml")
+    assert (outcome.code, outcome.err) == (0, "")
+    _, cases = junit_cases(tmp_path / "report.xml")
+    assert list(cases) == [*NAMES, *added]
+    for name in added:
+        assert name.startswith(f"{algorithm}.")
+        assert f"\n{name} " in outcome.out
+
+
+def test_an_algorithm_without_bounds_is_refused(program):
+    outcome = program("check", "halp8", "--algorithm", "sgd")
+    assert outcome.code == 2
+    assert outcome.err == "error: algorithm: got 'sgd'; allowed: halp, lp_svrg, which theory has bounds for\n"
+
+
+def test_an_algorithms_check_can_be_skipped(program):
+    outcome = program("check", "halp8", "--algorithm", "halp", "--skip", "halp.contraction")
+    assert outcome.code == 0
+    assert "halp.contraction      skipped" in outcome.out
