@@ -18,6 +18,8 @@ WORD_BITS = 32
 LANE_BITS = (1, 2, 4, 8, 16, 32)
 """Allowed random bits a lane: they divide a word."""
 LARGEST_SEED = (1 << 62) - 1
+REPLACEMENT_SEED = 0x9E3779B9
+"""What stands for seed 0, from which a linear generator would never move."""
 
 MAXIMAL_TAPS: dict[int, tuple[int, ...]] = {
     32: (32, 22, 2, 1), 33: (33, 20), 34: (34, 27, 2, 1), 35: (35, 33), 36: (36, 25), 37: (37, 5, 4, 3, 2, 1),
@@ -68,7 +70,7 @@ def generator_seed(seed: int, role: int, index: int) -> int:
     seed = whole_number("seed", seed, 0, LARGEST_SEED)
     role = whole_number("role", role, min(Role), max(Role))
     index = whole_number("index", index, 0, (1 << 32) - 1)
-    return splitmix64((splitmix64((4 * seed + role) % (1 << 64)) + index) % (1 << 64)) >> 32 or 0x9E3779B9
+    return splitmix64((splitmix64((4 * seed + role) % (1 << 64)) + index) % (1 << 64)) >> 32 or REPLACEMENT_SEED
 
 
 class LinearGenerator(ABC):

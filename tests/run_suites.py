@@ -34,7 +34,8 @@ SUITES = (
     Suite("engine", 300, 2, ("tests/engine",)),
     Suite("algorithms", 300, 2, ("tests/algorithms",)),
     Suite("cli", 120, 2, ("tests/cli",)),
-    Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "reports")),
+    Suite("cosim", 480, 2, ("tests/cosim",)),
+    Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "rtl_models", "reports")),
 )
 SELECTIONS = {"all": "", "quick": "not slow and not cosim"}
 

@@ -10,10 +10,17 @@ from typing import Any
 from rtl_models.benches.bench import Configuration, Field, pack
 from rtl_models.benches.clocked import ClockedBench, Row
 from sim.datapath import Generator, RandomGenerator, TrainingDatapath
-from sim.random_bits import WORD_BITS, Lfsr, LinearGenerator, Role, Xorshift32, generator_seed, lane_field
+from sim.random_bits import (
+    REPLACEMENT_SEED,
+    WORD_BITS,
+    Lfsr,
+    LinearGenerator,
+    Role,
+    Xorshift32,
+    generator_seed,
+    lane_field,
+)
 
-REPLACEMENT_SEED = 0x9E3779B9
-"""What stands for seed 0, as in `generator_seed`."""
 OPERATIONS = ("step", "hold", "load", "load while enabled", "load seed 0", "reset after steps")
 
 
