@@ -230,6 +230,8 @@ def _casts() -> list[Configuration]:
         ("sfix8", "sfix8_En3", "TO_NEG", "SAT_SYM"),
         ("sfix8", "sfix8", "JAM", "SAT_SYM"),
         ("sfix15_En7", "sfix8", "TIES_POS", "SAT"),
+        ("sfix4_En2", "sfix1", "TIES_EVEN", "SAT_SYM"),
+        ("sfix62_En30", "sfix31", "TIES_EVEN", "SAT"),
     ]
     stages = ((0, 1), (0, 0), (1, 1), (1, 0), (2, 3))
     found = []

@@ -51,8 +51,9 @@ module adder_tree #(
       for (genvar j = 0; j < Count; j++) begin : gen_adder
         logic signed [NodeWidth-2:0] left;
         logic signed [NodeWidth-2:0] right;
-        assign left = gen_level[level-1].nodes[2*j*(NodeWidth-1)+:NodeWidth-1];
-        assign right = gen_level[level-1].nodes[(2*j+1)*(NodeWidth-1)+:NodeWidth-1];
+        localparam int unsigned Left = 2 * unsigned'(j) * (NodeWidth - 1);
+        assign left = gen_level[level-1].nodes[Left+:NodeWidth-1];
+        assign right = gen_level[level-1].nodes[Left+NodeWidth-1+:NodeWidth-1];
         assign sums[j*NodeWidth+:NodeWidth] = NodeWidth'(left) + NodeWidth'(right);
       end
     end

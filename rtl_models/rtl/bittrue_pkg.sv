@@ -92,7 +92,7 @@ package bittrue_pkg;
   function automatic int unsigned adder_tree_latency(int unsigned lanes,
                                                      int unsigned levels_per_stage);
     if (levels_per_stage == 0) return 0;
-    return ($clog2(lanes) + levels_per_stage - 1) / levels_per_stage;
+    return (unsigned'($clog2(lanes)) + levels_per_stage - 1) / levels_per_stage;
   endfunction
 
   /// Of `dot_product`: from the last beat taken to the result.

@@ -62,7 +62,7 @@ module dot_product
 );
 
   localparam int unsigned ProductWidth = DataWidth + ModelWidth;
-  localparam int unsigned TreeWidth = ProductWidth + $clog2(Lanes);
+  localparam int unsigned TreeWidth = ProductWidth + unsigned'($clog2(Lanes));
   localparam int unsigned BeatWidth = TreeWidth + MaxExponent;
   localparam int unsigned ExactWidth = larger(BeatWidth, AccumulatorWidth) + 1;
   localparam int unsigned TreeStages = adder_tree_latency(Lanes, LevelsPerStage);

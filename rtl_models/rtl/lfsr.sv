@@ -56,7 +56,7 @@ module lfsr
   endfunction
 
   logic [Width-1:0] seed, present, next, state_q;
-  assign seed = seed_i == Width'(0) ? Width'(ReplacementSeed) : seed_i;
+  assign seed = |seed_i ? seed_i : Width'(ReplacementSeed);
 
   // The reset value is stepped like a seed, by the same trees: only the reset itself is a constant.
   function automatic logic [Width-1:0] step(logic [Width-1:0] state);

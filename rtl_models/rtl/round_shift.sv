@@ -65,44 +65,45 @@ module round_shift
     assign value_o = Rounding == JAM ? shifted | $signed(RoundedWidth'(1)) : shifted;
 
   end else begin : gen_cut
-    localparam int unsigned ExactWidth = larger(SignedWidth, unsigned'(Cut) + 1);
-    localparam int unsigned FloorWidth = ExactWidth - Cut;
+    localparam int unsigned CutBits = unsigned'(Cut);
+    localparam int unsigned ExactWidth = larger(SignedWidth, CutBits + 1);
+    localparam int unsigned FloorWidth = ExactWidth - CutBits;
 
     logic signed [ExactWidth-1:0] exact;
     assign exact = ExactWidth'(value);
 
     if (Rounding == STOCHASTIC) begin : gen_stochastic
-      logic [Cut-1:0] addend;
+      logic [CutBits-1:0] addend;
       logic signed [ExactWidth:0] sum;
 
-      if (RandomBits >= Cut) begin : gen_top
-        assign addend = random_i[RandomBits-1-:Cut];
+      if (RandomBits >= CutBits) begin : gen_top
+        assign addend = random_i[RandomBits-1-:CutBits];
       end else begin : gen_short
-        localparam logic [Cut-1:0] One = Cut'(1);
-        localparam logic [Cut-1:0] HalfStep = Centered ? One << (Cut - RandomBits - 1) : Cut'(0);
-        assign addend = {random_i, {(Cut - RandomBits) {1'b0}}} | HalfStep;
+        localparam int unsigned Step = CutBits - RandomBits;
+        localparam logic [Step-1:0] HalfStep = Centered ? Step'(1) << (Step - 1) : Step'(0);
+        assign addend = {random_i, HalfStep};
       end
 
       // The field is unsigned: a zero above it keeps the sum signed.
       assign sum = (ExactWidth+1)'(exact) + (ExactWidth+1)'($signed({1'b0, addend}));
-      assign value_o = sum[ExactWidth:Cut];
+      assign value_o = sum[ExactWidth:CutBits];
 
       logic unused_rest;
-      assign unused_rest = ^sum[Cut-1:0];
+      assign unused_rest = ^sum[CutBits-1:0];
 
     end else begin : gen_increment
-      localparam logic [Cut-1:0] Half = Cut'(1) << (Cut - 1);
+      localparam logic [CutBits-1:0] Half = CutBits'(1) << (CutBits - 1);
 
       logic signed [FloorWidth-1:0] floor;
-      logic [Cut-1:0] rest;
+      logic [CutBits-1:0] rest;
       logic guard, sticky, is_negative, is_odd, is_inexact, is_tie, is_above, up;
 
-      assign floor = exact[ExactWidth-1:Cut];
-      assign rest = exact[Cut-1:0];
+      assign floor = exact[ExactWidth-1:CutBits];
+      assign rest = exact[CutBits-1:0];
       assign is_negative = exact[ExactWidth-1];
       assign is_odd = floor[0];
       // The half, and whether there is anything below it
-      assign guard = rest[Cut-1];
+      assign guard = rest[CutBits-1];
       assign sticky = |(rest & ~Half);
       assign is_inexact = guard | sticky;
       assign is_tie = guard & ~sticky;

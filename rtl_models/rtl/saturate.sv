@@ -27,11 +27,11 @@ module saturate
   // Wide enough that there is a sign bit above the result.
   localparam int unsigned Width = larger(InputWidth, OutputWidth + 1);
   localparam int unsigned UpperBit = OutputSigned ? OutputWidth - 1 : OutputWidth;
-  localparam logic [OutputWidth-1:0] Ones = ~OutputWidth'(0);
+  localparam logic [OutputWidth-1:0] Ones = {OutputWidth{1'b1}};
   localparam logic [OutputWidth-1:0] High = OutputSigned ? Ones >> 1 : Ones;
   localparam bit IsSymmetric = OutputSigned && Overflow == SAT_SYM;
   localparam logic [OutputWidth-1:0] Lowest = ~High;
-  localparam logic [OutputWidth-1:0] Low = IsSymmetric ? Lowest + OutputWidth'(1) : Lowest;
+  localparam logic [OutputWidth-1:0] Low = IsSymmetric ? Lowest + OutputWidth'(1'b1) : Lowest;
 
   if (InputWidth < 1) begin : gen_refuse_input_width
     $error("saturate InputWidth: got %0d; allowed: at least 1", InputWidth);
@@ -41,7 +41,7 @@ module saturate
   end
 
   logic signed [Width-1:0] value;
-  logic is_negative, is_lowest, is_above, is_below;
+  logic is_negative, is_above, is_below;
 
   assign value = Width'(value_i);
   assign is_negative = value[Width-1];
@@ -49,10 +49,10 @@ module saturate
   // A negative value fits if all bits from the format's sign bit up are 1; into an unsigned format
   // none does.
   if (OutputSigned) begin : gen_signed
+    logic is_lowest;
     assign is_lowest = IsSymmetric & is_negative & (value[OutputWidth-1:0] == Lowest);
     assign is_below = is_lowest | (is_negative & ~&value[Width-1:UpperBit]);
   end else begin : gen_unsigned
-    assign is_lowest = 1'b0;
     assign is_below = is_negative;
   end
 

@@ -36,7 +36,7 @@ module xorshift32
   endfunction
 
   logic [31:0] seed, word_q;
-  assign seed = seed_i == 32'd0 ? ReplacementSeed : seed_i;
+  assign seed = |seed_i ? seed_i : ReplacementSeed;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
