@@ -44,7 +44,8 @@ class Bulk:
         self._ports = [
             (number, port) for number, unit in enumerate(units) for port in unit.ports if port.name != CLOCK
         ]  # the order of the pointers
-        design = Design(name, sources(folder), table_top(name, units))
+        text = table_top(name, units)
+        design = Design(name, sources(folder, text), text)
         self._library = ctypes.CDLL(str(_build(design, _harness(name, self.units, self._ports))))
         self._library.bulk_run.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p)]
         self._library.bulk_run.restype = None

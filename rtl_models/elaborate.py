@@ -5,6 +5,7 @@ The widths are those of the SystemVerilog, elaborated by slang; nothing in Pytho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -59,10 +60,22 @@ class Unit:
         return next(p.width for p in self.ports if p.name == port)
 
 
-def sources(folder: Path = RTL) -> list[Path]:
-    """Return the files of a folder of units, the package first."""
-    files = sorted(folder.glob("*.sv"))
-    return sorted(files, key=lambda file: file.stem != PACKAGE)
+def sources(folder: Path = RTL, text: str = "") -> list[Path]:
+    """Return the files of a folder of units, the package first.
+
+    Args:
+        folder: one module a file, named as the file.
+        text: SystemVerilog; if given, only the package and the modules that it needs, directly or not.
+    """
+    files = {file.stem: file for file in sorted(folder.glob("*.sv"), key=lambda file: (file.stem != PACKAGE, file))}
+    if not text:
+        return list(files.values())
+    needed, texts = {PACKAGE}, [text]
+    while texts:
+        found = set(re.findall(r"\w+", texts.pop())) & set(files) - needed
+        needed |= found
+        texts += [files[name].read_text() for name in found]
+    return [file for name, file in files.items() if name in needed]
 
 
 def literal(value: Any) -> str:

@@ -48,7 +48,7 @@ def verify(
             return verify(unit, configurations, transactions, seed, folder=Path(name), rtl=rtl)
     folder.mkdir(parents=True, exist_ok=True)
     text = table_top(f"{unit}_table", [bench.unit for bench in BENCHES[unit].benches(configurations)])
-    simulation = build(Design(f"{unit}_table", sources(rtl), text), waves=waves, coverage=coverage)
+    simulation = build(Design(f"{unit}_table", sources(rtl, text), text), waves=waves, coverage=coverage)
     plan, results = folder / "plan.json", folder / "results.json"
     results.unlink(missing_ok=True)
     plan.write_bytes(msgspec.json.encode(Plan(unit, list(configurations), list(transactions), seed, str(results))))
