@@ -91,7 +91,7 @@ def build(design: Design, *, waves: bool = False, coverage: bool = False, simula
         from rtl_models.netlist import verilog
 
         return _build_icarus(Design(design.top, [verilog(design)]), tools, waves)
-    flags = [*WARNINGS, "-O3", "--x-assign", "fast", "--noassert", *(["--coverage"] if coverage else [])]
+    flags = [*WARNINGS, "--no-public-flat-rw", "-O3", "--x-assign", "fast", "--noassert", *(["--coverage"] if coverage else [])]
 
     def make(folder: Path) -> None:
         _run_build(simulator, tools, design, folder, waves=waves, build_args=flags)

@@ -49,6 +49,7 @@ class Result(msgspec.Struct):
         missed: bins that were not hit, as "point: bin".
         seconds: time taken.
         failure: the first difference in words; empty if there is none.
+        failed_at: time in the simulation of the difference, in ns.
     """
 
     unit: str
@@ -60,6 +61,7 @@ class Result(msgspec.Struct):
     missed: list[str] = []
     seconds: float = 0.0
     failure: str = ""
+    failed_at: int = 0
 
     @property
     def passed(self) -> bool:
@@ -288,3 +290,18 @@ def pack(words: Sequence[int], width: int) -> int:
     for word in reversed(words):
         packed = packed << width | word & mask
     return packed
+
+
+def cut_class(value: int, cut: int) -> str:
+    """Return what the bits are that a cut drops: exact, tie, near tie (one from it), or other.
+
+    Example:
+        >>> [cut_class(value, 3) for value in (8, 12, 13, 14)]
+        ['exact', 'tie', 'near tie', 'other']
+    """
+    if cut <= 0:
+        return "exact"
+    rest, half = value & ((1 << cut) - 1), 1 << (cut - 1)
+    if rest == 0:
+        return "exact"
+    return "tie" if rest == half else "near tie" if abs(rest - half) == 1 else "other"

@@ -10,6 +10,7 @@ from typing import Any
 
 import cocotb
 import msgspec
+from cocotb.utils import get_sim_time
 
 from rtl_models.benches.bench import Plan, Result
 from rtl_models.benches.units import BENCHES
@@ -28,6 +29,7 @@ async def every_configuration(dut: Any) -> None:
         random = Random(f"{plan.seed} {result.configuration}")
         await bench.check(dut, prefix(number), random, transactions, result)
         result.seconds = time.monotonic() - start
+        result.failed_at = int(get_sim_time("ns")) if result.failure else 0
         results.append(result)
         Path(plan.results).write_bytes(msgspec.json.encode(results))
     assert all(result.passed for result in results), "see the results"
