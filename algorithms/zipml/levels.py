@@ -1,0 +1,236 @@
+"""Levels that suit the data: those of least mean variance under stochastic rounding, and simpler ones beside them.
+
+A point x between levels p and q is rounded to one of them at random, without bias, with variance (q − x)(x − p).
+The levels of least mean variance MV over the points lie at data points, and a dynamic programme finds them. Source: H.
+Zhang et al., ZipML, arXiv 1611.05402; the divide-and-conquer form rests on the quadrangle inequality of the costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sim.errors import InputError, whole_number
+from sim.quantize import mode_of, real_array
+
+Floats = NDArray[np.float64]
+LARGEST_INTERVALS = 255
+"""Bound on the intervals between levels: codes have at most 8 bits."""
+LARGEST_CANDIDATES = 1 << 14
+EXACT_POINTS = 4096
+"""Most distinct values for the quadratic programme, which keeps all interval costs."""
+
+
+class Method(StrEnum):
+    """How levels are chosen."""
+
+    DIVIDE = "divide"
+    """Least mean variance, by divide and conquer: O(k·N·log N)."""
+    EXACT = "exact"
+    """Least mean variance, by the plain dynamic programme: O(k·N²), the reference."""
+    GRID = "grid"
+    """Least mean variance among evenly spaced candidates: O(N + k·M²) or better."""
+    GREEDY = "greedy"
+    """Merging of neighbouring intervals: at most 4k of them, with at most twice the variance of the best k."""
+    UNIFORM = "uniform"
+    """Evenly spaced from the smallest to the largest value."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Candidate levels, rising, with running totals of the points: how many, their sum, their squares.
+
+    The totals at a candidate cover the points up to it. Points are shifted to the middle of their range, which changes
+    no variance and keeps differences of totals exact enough.
+    """
+
+    x: Floats
+    counts: Floats
+    sums: Floats
+    squares: Floats
+
+    @classmethod
+    def of(cls, x: Floats, counts: Floats, sums: Floats, squares: Floats) -> _Points:
+        return cls(x, *(np.cumsum(part) for part in (counts, sums, squares)))
+
+    def costs(self) -> Floats:
+        """Return V(i, j) for all pairs, shape (M, M); infinite where j is before i."""
+        number, first, second = (part[None, :] - part[:, None] for part in (self.counts, self.sums, self.squares))
+        left, right = self.x[:, None], self.x[None, :]
+        costs: Floats = np.where(right >= left, (left + right) * first - number * left * right - second, np.inf)
+        return costs
+
+
+def levels_of(
+    values: ArrayLike, intervals: int, method: Method | str = Method.DIVIDE, *, candidates: int = 256
+) -> Floats:
+    """Return levels for stochastic rounding, rising, from the smallest to the largest value.
+
+    Args:
+        values: the points, real, any shape.
+        intervals: k, so that there are at most k + 1 levels; fewer where there are fewer distinct values, a single one
+            for a constant. Greedy merging may use up to 4k intervals.
+        method: how they are chosen.
+        candidates: M, intervals between the candidates of the grid method.
+
+    Raises:
+        InputError: for no points, points that are not finite, numbers out of range, or more distinct values than the
+            quadratic programme takes.
+
+    Example:
+        >>> levels_of([0.0, 1.0, 2.0, 10.0], 2), levels_of([0.0, 1.0, 2.0, 10.0], 2, "uniform")
+        (array([ 0.,  2., 10.]), array([ 0.,  5., 10.]))
+    """
+    points = _finite(values)
+    intervals = whole_number("intervals", intervals, 1, LARGEST_INTERVALS)
+    method = mode_of(Method, "method", method)
+    candidates = whole_number("candidates", candidates, 1, LARGEST_CANDIDATES)
+    distinct, counts = np.unique(points, return_counts=True)
+    if len(distinct) == 1:
+        return distinct
+    if method is Method.UNIFORM:
+        return np.unique(np.linspace(distinct[0], distinct[-1], intervals + 1))
+    if method is not Method.GRID and len(distinct) <= intervals + 1:
+        return distinct
+    if method is Method.GRID:
+        levels = np.linspace(distinct[0], distinct[-1], candidates + 1)
+        return levels[_least(_binned(points, levels), min(intervals, candidates), Method.DIVIDE)]
+    middle = 0.5 * distinct[0] + 0.5 * distinct[-1]
+    x, weights = distinct - middle, counts.astype(np.float64)
+    on_data = _Points.of(x, weights, weights * x, weights * x * x)
+    chosen = _merged(on_data, intervals) if method is Method.GREEDY else _least(on_data, intervals, method)
+    return distinct[chosen]
+
+
+def column_levels(
+    features: ArrayLike, intervals: int, method: Method | str = Method.DIVIDE, *, candidates: int = 256
+) -> list[Floats]:
+    """Return levels for every column of the rows, each as `levels_of` gives them.
+
+    Args:
+        features: rows, shape (N, d).
+        intervals: k.
+        method: how they are chosen.
+        candidates: M of the grid method.
+
+    Example:
+        >>> [column.tolist() for column in column_levels([[0.0, 5.0], [1.0, 5.0], [3.0, 5.0]], 2)]
+        [[0.0, 1.0, 3.0], [5.0]]
+    """
+    rows = _finite(features)
+    if rows.ndim != 2:
+        raise InputError(f"features: got shape {rows.shape}; allowed: (N, d)")
+    return [levels_of(column, intervals, method, candidates=candidates) for column in rows.T]
+
+
+def mean_variance(values: ArrayLike, levels: ArrayLike) -> float:
+    """Return MV, the mean of (q − x)(x − p) over the points, p and q being the levels around each.
+
+    Args:
+        values: the points, any shape.
+        levels: rising, around all points.
+
+    Raises:
+        InputError: for points outside the levels, or levels that do not rise.
+
+    Example:
+        >>> mean_variance([0.0, 1.0, 2.0, 10.0], [0.0, 2.0, 10.0])
+        0.25
+    """
+    points, rising = _finite(values).reshape(-1), _finite(levels, "levels").reshape(-1)
+    if not (np.diff(rising) > 0).all():
+        raise InputError(f"levels: got {rising.tolist()}; allowed: rising numbers")
+    if points.min() < rising[0] or points.max() > rising[-1]:
+        raise InputError(
+            f"values: got {points.min()} to {points.max()}; allowed: {rising[0]} to {rising[-1]}, between the levels"
+        )
+    right = np.clip(np.searchsorted(rising, points), 1, max(len(rising) - 1, 1))
+    if len(rising) == 1:
+        return 0.0
+    return float(np.mean((rising[right] - points) * (points - rising[right - 1])))
+
+
+def candidate_bound(least: float, longest: float, spacing: float) -> float:
+    """Return the largest mean variance that the grid method can have: MV* + (h/2)·(Λ + h).
+
+    Args:
+        least: MV*, that of the best levels.
+        longest: Λ, the longest interval between those levels.
+        spacing: h, between candidates.
+
+    Example:
+        >>> candidate_bound(1.0, 0.5, 0.25)
+        1.09375
+    """
+    return least + 0.5 * spacing * (longest + spacing)
+
+
+def _finite(values: ArrayLike, name: str = "values") -> Floats:
+    array = real_array(name, values)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name}: got a value that is not finite; allowed: finite numbers")
+    return array
+
+
+def _binned(points: Floats, levels: Floats) -> _Points:
+    """Return the running totals of points up to every candidate, each point counted at the candidate above it."""
+    middle = 0.5 * levels[0] + 0.5 * levels[-1]
+    shifted = points.reshape(-1) - middle
+    spacing = levels[1] - levels[0]
+    place = np.clip(np.ceil((points.reshape(-1) - levels[0]) / spacing), 0, len(levels) - 1).astype(np.int64)
+    counts, sums, squares = (np.bincount(place, w, len(levels)) for w in (np.ones_like(shifted), shifted, shifted**2))
+    return _Points.of(levels - middle, counts * 1.0, sums * 1.0, squares * 1.0)
+
+
+def _least(points: _Points, intervals: int, method: Method) -> list[int]:
+    """Return the positions of the levels of least cost, rising."""
+    if method is Method.EXACT:
+        best = _plain_programme(points, intervals)
+    else:
+        from algorithms.zipml import kernels
+
+        best, _ = kernels.divide_and_conquer(points.x, points.counts, points.sums, points.squares, intervals)
+    end = len(points.x) - 1
+    positions = [end]
+    for row in best[:0:-1]:
+        positions.append(int(row[positions[-1]]))
+    return sorted({*positions, 0})
+
+
+def _plain_programme(points: _Points, intervals: int) -> NDArray[np.int64]:
+    """Return best left ends, T(q, j) = min over i of T(q − 1, i) + V(i, j): the reference."""
+    if len(points.x) > EXACT_POINTS:
+        raise InputError(
+            f"values: got {len(points.x)} distinct ones; allowed: at most {EXACT_POINTS} with method exact"
+        )
+    costs, totals = points.costs(), np.full(len(points.x), np.inf)
+    totals[0] = 0.0
+    best = np.zeros((intervals + 1, len(points.x)), np.int64)
+    for q in range(1, intervals + 1):
+        sums = totals[:, None] + costs
+        best[q], totals = sums.argmin(axis=0), sums.min(axis=0)
+    return best
+
+
+def _merged(points: _Points, intervals: int) -> list[int]:
+    """Return the positions of levels by merging: the 2k costliest pairs of neighbours stay apart in every round.
+
+    Of these at least k hold no level of the best solution inside, and cost it as much; so no merged pair that holds one
+    costs more than OPT/k, and there are fewer than k such.
+    """
+    keep = 2 * intervals - 1
+    ends = np.arange(len(points.x))
+    while len(ends) - 1 > 2 * (keep + 1):
+        pairs = (len(ends) - 1) // 2
+        left, right = ends[0 : 2 * pairs : 2], ends[2 : 2 * pairs + 1 : 2]
+        number, first, second = (p[right] - p[left] for p in (points.counts, points.sums, points.squares))
+        costs = (points.x[left] + points.x[right]) * first - number * points.x[left] * points.x[right] - second
+        apart = np.argsort(costs, kind="stable")[::-1][:keep]
+        stays = np.ones(len(ends), bool)
+        stays[1 : 2 * pairs : 2] = False
+        stays[1 + 2 * apart] = True
+        ends = ends[stays]
+    return [int(position) for position in ends]
