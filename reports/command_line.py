@@ -191,7 +191,7 @@ def explore(
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, summary
+    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
     from reports.explorer import Progress, run_study
     from reports.files import check_writable, write_json
     from reports.pareto import front, outcomes
@@ -210,7 +210,8 @@ def explore(
         if store.records.torn or store.minima.torn:
             notes.print("the last line of the records was torn and is cut off: its run is made again", style="dim")
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with Bars(*columns, TimeRemainingColumn(elapsed_when_finished=False), console=notes, transient=True) as bars:
+        remaining = TimeRemainingColumn(elapsed_when_finished=False)
+        with Bars(*columns, remaining, console=notes, transient=True, disable=not notes.is_terminal) as bars:
             bar = bars.add_task("runs")
 
             def tell(progress: Progress) -> None:
@@ -226,6 +227,8 @@ def explore(
         objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
         kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
         out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
+        for line in refusals(points):
+            out.print(line, highlight=False, markup=False, soft_wrap=True)
         curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
         draw_curves(chosen, points, curves)
         draw_tradeoffs(chosen, points, best, tradeoffs)

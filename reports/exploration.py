@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from algorithms.trace import State
+from reports.explorer import REFUSED
 from reports.figures import new_figure, save
 from reports.pareto import STATES, Outcome, median, paired_difference
 from reports.study import Study
@@ -103,6 +104,16 @@ def _header(name: str) -> str:
 def _width(cells: dict[str, list[str]]) -> int:
     """Return the width of a table, with two blanks between its columns."""
     return sum(2 + max(map(len, [*values, *_header(name).splitlines()])) for name, values in cells.items()) - 2
+
+
+def refusals(every: Sequence[Outcome]) -> list[str]:
+    """Return a line for each point with refused runs: how many, and the reason of the first."""
+    lines = []
+    for outcome in every:
+        reasons = [record["reason"] for record in outcome.records if record["state"] == REFUSED]
+        if reasons:
+            lines.append(f"{outcome.point.label}: {len(reasons)} of {len(outcome.records)} runs refused: {reasons[0]}")
+    return lines
 
 
 def headline(study: Study, shown: Sequence[Outcome]) -> str:

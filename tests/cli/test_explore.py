@@ -1,145 +1,501 @@
-"""`bittrue explore`: which model width reaches what gradient norm, and what it costs."""
+"""`bittrue explore`: a study becomes records, a table and pictures, and goes on where it was stopped."""
 
+import gzip
 import json
-import math
 import re
+import struct
+import subprocess
+import sys
+import tomllib
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import tomli_w
 from matplotlib.image import imread
 
 import bittrue as bt
-from algorithms.data import Settings
-from reports.widths import MU_FACTORS, WIDTHS, WidthPoint, draw_widths, explore_widths, with_model_width
+from algorithms.data import load_problem
+from reports import command_line, explorer
+from reports.command_line import PLAIN_WIDTH
+from reports.shipped import study_names
+from reports.store import opened
+from reports.study import Study
 
-STATES = {str(state) for state in bt.State}
+SMALL = {
+    "name": "small",
+    "about": "three widths of HALP, and float64",
+    "seeds": [0, 1],
+    "data": {"source": "diabetes"},
+    "common": {"step": 0.01, "epoch_length": 100, "epochs": 3},
+    "series": [
+        {"name": "HALP", "algorithm": "halp", "datapath": "halp12", "vary": {"model.width": [4, 6, 8]},
+         "tune": {"mu": [0.25, 1.0]}},
+        {"name": "SVRG float64", "algorithm": "svrg"},
+    ],
+}  # fmt: skip
+RUNS = 2 * (3 * 2 + 1)
+
+
+def write(folder, **changes):
+    (folder / "small.toml").write_text(tomli_w.dumps(SMALL | changes), encoding="utf-8")
+    return "small.toml"
+
+
+def records_of(folder):
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def contents(folder):
+    """What is in a folder, byte for byte, but for pictures and the lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png" and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def assert_drawn(path, width, height):
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", path.read_bytes()[16:24]) == (width, height)
+    picture = imread(path)[..., :3]
+    assert picture.std() > 0.05
+    assert len(np.unique((255 * picture).astype(int) @ [1 << 16, 1 << 8, 1])) > 50  # more than black frames
+
+
+def assert_refused(outcome, message):
+    assert (outcome.code, outcome.out) == (2, "")
+    assert re.fullmatch(r"error: .+\n", outcome.err), outcome.err  # one line
+    assert message in outcome.err
 
 
 @pytest.fixture(scope="module")
 def explored(process, tmp_path_factory):
-    """The whole program, once: all widths on the smaller data set."""
-    folder = tmp_path_factory.mktemp("explore")
-    outcome = process(folder, "explore", "--data", "diabetes", "--seeds", 1, "--json", "runs.json", COLUMNS="160")
-    return folder, outcome, json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+    """The whole program, once, in processes."""
+    folder = tmp_path_factory.mktemp("explored")
+    return folder, process(folder, "explore", write(folder), "--all", "--json", "points.json")
 
 
-def rows_of(table):
-    """The cells of the lines that begin with a width."""
-    return [line.split() for line in table.splitlines() if re.match(r" *\d+ ", line)]
+@pytest.fixture
+def explore(program, tmp_path):
+    """Run a study in this process: `explore(*arguments, **changes of the study)`."""
+
+    def run(*arguments, **changes):
+        return program("explore", write(tmp_path, **changes), "--jobs", 1, *arguments)
+
+    return run
 
 
-def test_every_width_has_a_line_that_says_what_its_runs_did(explored):
-    _, outcome, runs = explored
-    assert outcome.code == 0
-    rows = rows_of(outcome.out)
-    assert [int(row[0]) for row in rows] == [point["width"] for point in runs["widths"]] == list(range(4, 17))
-    for row, point in zip(rows, runs["widths"], strict=True):
-        norm = point["runs"][0]["epochs"][-1]["gradient_norm"]
-        assert row[1:5] == [f"{point['mu']:g}", *[f"{norm:.3g}"] * 3]  # one seed: median, lowest, highest
-        assert row[5:7] == [f"{point['gates']:,}", f"{point['bits']:,}"]
-        assert row[7] == point["state"] == point["runs"][0]["state"]
-        assert row[7] in STATES
+# What comes out
 
 
-def test_the_head_names_the_start_and_what_float64_reaches(explored):
-    _, outcome, runs = explored
-    head = " ".join(outcome.out.split("model bits")[0].split())
-    norms = [record["gradient_norm"] for record in runs["baseline"]["epochs"]]
-    assert runs["baseline"]["algorithm"] == "svrg"
-    assert f"gradient norm at the start {norms[0]:.4g}, float64 SVRG at the end {norms[-1]:.3g}" in head
-    assert "diabetes, 8-bit data, 16-bit coefficient, 40 epochs of 884 steps" in head
+def test_a_study_becomes_records_a_table_and_pictures(explored):
+    folder, outcome = explored
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0] == "small: diabetes (442 × 10), least squares, 2 runs a point"
+    assert lines[1] == "every point"
+    assert lines[-3:] == [
+        "points: points.json",
+        "records: explore/small/records.jsonl",
+        "figures: explore/small/curves.png, explore/small/tradeoffs.png",
+    ]
+    assert max(map(len, lines)) <= PLAIN_WIDTH
+    assert not {"\x1b", "…"} & set(outcome.out)
+    kept = folder / "explore" / "small"
+    assert (kept / "study.toml").read_text(encoding="utf-8") == (folder / "small.toml").read_text(encoding="utf-8")
+    assert_drawn(kept / "curves.png", 2 * 960, 720)  # axes of 6.4 by 4.8 inches at 150 dots
+    assert_drawn(kept / "tradeoffs.png", 3 * 780, 720)
+
+
+def test_every_point_has_a_line_of_medians_over_its_runs(explored):
+    folder, outcome = explored
+    study = Study.load(str(folder / "small.toml"))
+    finals = {}
+    for record in records_of(folder / "explore" / "small"):
+        label = record["series"], json.dumps(record["varied"]), json.dumps(record["tuned"])
+        finals.setdefault(label, []).append(record["epochs"][-1]["gradient_norm"])
+    assert len(finals) == len(study.points) == 7
+    assert all(len(ends) == 2 for ends in finals.values())
+    shown = [line.split() for line in outcome.out.splitlines() if line.startswith("HALP ")]
+    assert [row[:3] for row in shown] == [["HALP", "model", f"{width},"] for width in (4, 6, 8)]
+    for row, width in zip(shown, (4, 6, 8), strict=True):
+        ends = {mu: finals["HALP", json.dumps({"model.width": width}), json.dumps({"mu": mu})] for mu in (0.25, 1.0)}
+        mu = min(ends, key=lambda mu: sum(ends[mu]))
+        assert row[3:5] == ["mu", f"{mu:g}"]  # the better of the tuned values
+        assert row[5:8] == [f"{value:.3g}" for value in (sum(ends[mu]) / 2, min(ends[mu]), max(ends[mu]))]
+        point = next(p for p in study.points if p.varied == {"model.width": width})
+        assert row[-2] == f"{bt.estimate(point.datapath, 10).total_gates:,}"
+        assert row[-1] in set(bt.State)
 
 
 def test_gates_are_called_an_estimate(explored):
-    _, outcome, _ = explored
-    assert "unit gates: estimate, uncalibrated" in outcome.out
+    assert "unit gates: estimate, uncalibrated" in explored[1].out
 
 
-def test_the_picture_is_drawn(explored):
-    folder, outcome, _ = explored
-    assert outcome.out.endswith("runs: runs.json\nfigure: explore.png\n")
-    assert (folder / "explore.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    picture = imread(folder / "explore.png")
-    assert picture.shape == (630, 2070, 4)  # three axes of 4.6 by 4.2 inches at 150 dots
-    assert picture.std() > 0.05
+def test_a_record_has_all_that_identifies_its_run_and_makes_it_again(explored):
+    folder, _ = explored
+    study, records = Study.load(str(folder / "small.toml")), records_of(folder / "explore" / "small")
+    assert sorted(record["key"] for record in records) == sorted(run.key for run in study.runs)
+    for record in records[::4]:
+        problem = load_problem(study.data, record["problem"]["loss"], record["problem"]["ridge"])
+        path = None
+        if record["datapath"] is not None:
+            (folder / "path.toml").write_text(tomli_w.dumps(record["datapath"]), encoding="utf-8")
+            path = bt.TrainingDatapath.from_toml(folder / "path.toml")
+        trace = bt.train(problem, record["algorithm"], path, seed=record["seed"], **record["parameters"])
+        assert trace.model_digest == record["model"]
+        assert record["arithmetic_version"] == bt.ARITHMETIC_VERSION
+        assert [epoch["gradient_norm"] for epoch in record["epochs"]] == trace.gradient_norms
 
 
-def test_gates_and_bits_rise_with_every_bit_of_the_model(explored):
-    _, _, runs = explored
-    for cost in ("gates", "bits"):
-        costs = [point[cost] for point in runs["widths"]]
-        assert all(narrow < wide for narrow, wide in pairwise(costs)), cost
+def test_json_has_every_point_with_state_front_and_numbers(explored):
+    folder, _ = explored
+    points = json.loads((folder / "points.json").read_text(encoding="utf-8"), parse_constant=lambda name: 1 / 0)
+    assert points["study"] == "small"
+    assert points["objectives"] == ["gradient_norm", "gates"]
+    assert [point["series"] for point in points["points"]] == ["HALP"] * 3 + ["SVRG float64"]
+    on_front = [point for point in points["points"] if point["on_front"]]
+    assert on_front
+    for better, worse in pairwise(sorted(on_front, key=lambda point: point["gradient_norm"])):
+        assert better["gates"] > worse["gates"]
+    assert points["points"][-1]["gates"] is None
+    keys = {record["key"] for record in records_of(folder / "explore" / "small")}
+    for point in points["points"]:
+        assert len(point["runs"]) == 2
+        assert set(point["runs"]) <= keys
 
 
-def test_a_run_shown_can_be_made_again_from_its_record(explored):
-    _, _, runs = explored
-    point = runs["widths"][3]
-    record = point["runs"][0]
-    problem, _ = bt.load(record["data"])
-    path = with_model_width(bt.TrainingDatapath.preset("halp12"), point["width"])
-    again = bt.train(problem, record["algorithm"], path, **record["parameters"])
-    assert json.loads(json.dumps(again.to_dict())) == record
+def test_without_all_the_front_and_the_float_baselines_are_shown(explored, program, monkeypatch):
+    folder, everything = explored
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(command_line.out, "width", PLAIN_WIDTH)
+    outcome = program("explore", "small.toml")
+    points = json.loads((folder / "points.json").read_text(encoding="utf-8"))["points"]
+    shown = [line for line in outcome.out.splitlines() if line.startswith(("HALP", "SVRG"))]
+    assert len(shown) == sum(point["on_front"] or point["gates"] is None for point in points)
+    assert outcome.out.splitlines()[1] == "Pareto front of gradient norm, gates, and float baselines"
+    assert set(shown) <= set(everything.out.splitlines())
 
 
-def test_wider_models_reach_smaller_gradient_norms():
-    problem, settings = bt.load("reference")
-    points = explore_widths(problem, settings, bt.TrainingDatapath.preset("halp12"), widths=(4, 6, 8, 12), seeds=1)
-    medians = [point.median for point in points]
-    assert all(10 * wide < narrow for narrow, wide in pairwise(medians)), medians
-    assert (points[0].state, points[-1].state) == ("diverged", "converged")
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_narrow_terminal_shows_fewer_columns_and_whole_numbers(explored, program, monkeypatch, width):
+    folder, everything = explored
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(command_line.out, "width", width)
+    outcome = program("explore", "small.toml", "--all")
+    assert "…" not in outcome.out
+    rows = {line.split()[2]: line for line in outcome.out.splitlines() if line.startswith("HALP")}
+    whole = {line.split()[2]: line for line in everything.out.splitlines() if line.startswith("HALP")}
+    for name, line in rows.items():
+        assert len(line) <= width
+        assert set(line.split()) <= set(whole[name].split())  # nothing is cut
+        assert line.split()[-2:] == whole[name].split()[-2:]
+    caption = " ".join(outcome.out.split())
+    assert ("no room for: " in caption) == (width < 90)
 
 
-def test_each_width_keeps_the_mu_of_the_lowest_median_over_the_seeds():
-    problem, given = bt.load("diabetes")
-    settings = Settings(given.step, 100, 3, given.mu)
-    base = bt.TrainingDatapath.preset("halp12")
-    told = []
-    points = explore_widths(problem, settings, base, widths=(6, 9), seeds=3, on_width=told.append)
-    assert told == points
-    for point in points:
-        medians = {}
-        for factor in MU_FACTORS:
-            mu = given.mu * factor
-            finals = sorted(
-                bt.train(problem, "halp", point.datapath, step=given.step, epoch_length=100, epochs=3, mu=mu, seed=seed)
-                .gradient_norms[-1]
-                for seed in range(3)
-            )  # fmt: skip
-            medians[mu] = finals[1]
-        assert point.mu == min(medians, key=medians.get)
-        assert point.median == medians[point.mu]
-        assert len({trace.parameters["seed"] for trace in point.traces}) == 3
+def test_toml_prints_the_study_and_runs_nothing(program, tmp_path):
+    for name in study_names():
+        outcome = program("explore", name, "--toml")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert tomllib.loads(outcome.out)["name"] == name
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("preset", bt.preset_names())
-def test_increments_products_and_accumulator_keep_up_with_the_model(preset):
-    """An increment spans a quarter of the model, a product loses a bit less for each bit past 8, no dot overflows."""
-    base = bt.TrainingDatapath.preset(preset)
-    for width in WIDTHS:
-        path = with_model_width(base, width)
-        assert path.product.cut == min(base.product.cut, max(base.product.cut + 8 - width, 0))
-        assert path.model.width == width
-        assert path.increment.width - path.increment.fraction >= width - 2
-        assert not bt.analyse(path, columns=100)["t"].may_overflow
+def test_the_number_of_processes_does_not_change_a_record(explored, explore, tmp_path):
+    folder, _ = explored
+    assert explore("--out", "x").code == 0
+    one, two = (
+        sorted(records_of(place), key=lambda r: r["key"]) for place in (tmp_path / "x", folder / "explore/small")
+    )
+    for record in (*one, *two):
+        record["problem"].pop("data")
+    assert one == two
 
 
-def lost(seed: int, *norms: float) -> bt.Trace:
-    """A run whose gradient norm went through the given values."""
-    path = with_model_width(bt.TrainingDatapath.preset("halp12"), 5)
-    records = [bt.EpochRecord(epoch, loss=norm, gradient_norm=norm) for epoch, norm in enumerate(norms)]
-    return bt.Trace("halp", "diabetes", {"seed": seed}, path, records)
+# Going on
 
 
-def test_runs_that_diverged_past_all_numbers_count_as_infinite_and_can_be_drawn(tmp_path):
-    """NaN never wins a minimum, nor becomes a number in the picture (a warning would be an error here)."""
-    runs = (lost(0, 9.0, math.nan), lost(1, 9.0, 12.0, math.inf), lost(2, 9.0, 4.0, 2.0))
-    point = WidthPoint(runs[0].datapath, 1.0, runs, gates=1, bits=1)
-    assert (point.finals, point.median, point.state) == ([math.inf, math.inf, 2.0], math.inf, "diverged")
-    draw_widths([point], lost(0, 9.0, 5.0, 1.0), tmp_path / "lost.png")
-    assert imread(tmp_path / "lost.png").std() > 0.05
+@pytest.fixture
+def counted(monkeypatch):
+    """The runs that are made."""
+    made, record_of = [], explorer.record_of
+    monkeypatch.setattr(explorer, "record_of", lambda run: made.append(run.key) or record_of(run))
+    return made
 
 
-def test_the_state_of_a_width_is_that_of_most_runs_and_the_worse_of_two():
-    good, bad = lost(0, 9.0, 1e-3), lost(1, 9.0, 10.0)
-    for runs, state in (((good, good, bad), "converged"), ((bad, good, bad), "diverged"), ((good, bad), "diverged")):
-        assert WidthPoint(good.datapath, 1.0, runs, gates=1, bits=1).state == state
+def test_the_same_command_makes_no_run_again(explore, tmp_path, counted):
+    first = explore()
+    assert len(counted) == len(set(counted)) == RUNS
+    before = contents(tmp_path)
+    pictures = [tmp_path / "explore/small" / name for name in ("curves.png", "tradeoffs.png")]
+    for path in pictures:
+        path.unlink()
+    second = explore()
+    assert len(counted) == RUNS
+    assert contents(tmp_path) == before
+    assert second.out == first.out
+    for path in pictures:
+        assert_drawn(path, *struct.unpack(">II", path.read_bytes()[16:24]))
+
+
+def test_figures_are_drawn_from_the_records_alone(program, tmp_path, counted):
+    """Without the data: the file is gone."""
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    np.savetxt(tmp_path / "d.csv", rows, delimiter=",")
+    study = write(tmp_path, data={"source": "d.csv"})
+    first = program("explore", study, "--jobs", 1)
+    assert (first.code, len(counted)) == (0, RUNS)
+    (tmp_path / "d.csv").unlink()
+    load_problem.cache_clear()
+    (tmp_path / "explore/small/curves.png").unlink()
+    second = program("explore", study, "--jobs", 1)
+    assert (second.out, len(counted)) == (first.out, RUNS)
+    assert_drawn(tmp_path / "explore/small/curves.png", 1920, 720)
+    more = write(tmp_path, data={"source": "d.csv"}, seeds=[0, 1, 2])
+    before = contents(tmp_path / "explore/small")
+    assert_refused(program("explore", more, "--jobs", 1), "source: got 'd.csv', which is not there; allowed: ")
+    assert contents(tmp_path / "explore/small")["records.jsonl"] == before["records.jsonl"]
+
+
+def test_a_study_that_grew_makes_the_new_runs_only(explore, tmp_path, counted):
+    explore()
+    before = (tmp_path / "explore/small/records.jsonl").read_bytes()
+    counted.clear()
+    assert explore(seeds=[0, 1, 2]).code == 0
+    assert len(counted) == RUNS // 2
+    assert (tmp_path / "explore/small/records.jsonl").read_bytes().startswith(before)
+
+
+def test_a_torn_last_line_is_told_and_its_run_made_again(explore, tmp_path, counted):
+    first = explore()
+    path = tmp_path / "explore/small/records.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    counted.clear()
+    outcome = explore()
+    assert outcome.err == "the last line of the records was torn and is cut off: its run is made again\n"
+    assert outcome.out == first.out
+    assert counted == [json.loads(whole.splitlines()[-1])["key"]]
+    assert path.read_bytes() == whole
+
+
+def test_a_budget_ends_a_study_that_can_go_on(explore, tmp_path, counted, monkeypatch):
+    """A clock that ticks once a look; no run starts after the budget's end."""
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(explorer.time, "monotonic", lambda: float(next(ticks)))
+    outcome = explore("--budget", 8 / 60)
+    left = RUNS - len(counted)
+    assert 0 < left < RUNS
+    assert outcome.code == 0
+    assert outcome.out.endswith(f"\n{left} runs are left: the same command goes on with them\n")
+    none = explore("--out", "none", "--budget", 1e-9)
+    assert (none.code, none.out) == (0, "no run is done: give it more time and call it again\n")
+    whole = explore("--budget", 0, budget_minutes=1e-9)  # no limit, whatever the study says
+    assert len(counted) == RUNS
+    assert "left" not in whole.out
+
+
+def test_a_budget_of_the_study_counts_where_none_is_given(explore):
+    assert explore(budget_minutes=1e-9).out == "no run is done: give it more time and call it again\n"
+
+
+# Refused runs
+
+
+def test_a_run_that_a_register_cannot_hold_is_recorded_as_refused_and_shown(explore, tmp_path):
+    """The others go on; the reason is in the record and under the table."""
+    series = [
+        {"name": "HALP", "algorithm": "halp", "datapath": "halp8", "set": {"mu": 1.0}, "vary": {"step": [0.01, 1e6]}}
+    ]
+    outcome = explore("--all", series=series, common={"epoch_length": 20, "epochs": 1})
+    assert (outcome.code, outcome.err) == (0, "")
+    records = records_of(tmp_path / "explore/small")
+    refused = [record for record in records if record["state"] == "refused"]
+    assert [record["varied"]["step"] for record in records] == [0.01, 1e6] * 2
+    assert [record["varied"]["step"] for record in refused] == [1e6] * 2
+    for record in refused:
+        assert record["reason"].startswith("step·(data scale)²·2^(sh + sp): got ")
+        assert (record["epochs"], record["model"]) == ([], "")
+    assert [line.split()[-1] for line in outcome.out.splitlines() if line.startswith("HALP  ")] == [
+        "running",
+        "refused",
+    ]
+    assert f"\nHALP step 1e+06: 2 of 2 runs refused: {refused[0]['reason']}\n" in outcome.out
+    before = contents(tmp_path)
+    assert explore("--all", series=series, common={"epoch_length": 20, "epochs": 1}).out == outcome.out
+    assert contents(tmp_path) == before
+
+
+def test_a_study_of_refused_runs_alone_is_shown_and_drawn(explore):
+    series = [{"algorithm": "halp", "datapath": "halp8", "set": {"mu": 1.0, "step": 1e6}}]
+    outcome = explore(series=series, common={"epoch_length": 20, "epochs": 1})
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "halp halp8: 2 of 2 runs refused: " in outcome.out
+
+
+# Bad input
+
+
+def data_files(folder):
+    """A file for every way that data can be bad."""
+    good = "1,2,0\n3,4,1\n5,7,0\n6,6,1\n"
+    (folder / "torn.csv").write_text(good + "7,8", encoding="utf-8")
+    (folder / "words.csv").write_text(good + "7,x,1\n", encoding="utf-8")
+    (folder / "empty.csv").write_text("", encoding="utf-8")
+    (folder / "nan.csv").write_text(good + "nan,1,1\n", encoding="utf-8")
+    (folder / "torn.npz").write_bytes(b"PK\x03\x04 and no more")
+    (folder / "torn.npy").write_bytes(b"\x93NUMPY")
+    (folder / "torn.svm").write_text("1 1:0.5 2:\n", encoding="utf-8")
+    (folder / "data.xls").write_text(good, encoding="utf-8")
+    (folder / "real.csv").write_text("1,2,0.5\n3,4,1.5\n", encoding="utf-8")
+    (folder / "one_class.csv").write_text("1,2,1\n3,4,1\n", encoding="utf-8")
+    (folder / "constant.csv").write_text("1,2,0\n1,2,1\n", encoding="utf-8")
+    (folder / "one_constant.csv").write_text("1,2,0\n1,3,1\n", encoding="utf-8")
+    (folder / "idx").mkdir()
+    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        (folder / "idx" / name).write_bytes(gzip.compress(b"\0\0\x08\x03")[:-6])
+    (folder / "half").mkdir()
+
+
+BAD_DATA = {
+    "missing": ({"source": "none.csv"}, "source: got 'none.csv', which is not there; allowed: "),
+    "missing set": ({"source": "mnist"}, "source: got 'mnist', which is not there; allowed: reference, diabetes, "),
+    "unknown ending": ({"source": "data.xls"}, "source: got 'data.xls'; allowed: reference, "),
+    "torn CSV": ({"source": "torn.csv"}, "torn.csv line 5: got 2 cell(s); allowed: 3, "),
+    "words": ({"source": "words.csv"}, "words.csv line 5, column 1 of 0 to 2: got 'x'; allowed: "),
+    "empty file": ({"source": "empty.csv"}, "empty.csv: got "),
+    "not finite": ({"source": "nan.csv"}, "got nan; allowed: finite numbers"),
+    "torn npz": ({"source": "torn.npz"}, "torn.npz"),
+    "torn npy": ({"source": "torn.npy"}, "torn.npy"),
+    "torn svmlight": ({"source": "torn.svm"}, "torn.svm"),
+    "torn idx": ({"source": "idx"}, "train-images-idx3-ubyte.gz"),
+    "folder without files": ({"source": "half"}, "source: got the folder 'half' without train-images"),
+    "labels that are no classes": ({"source": "real.csv"}, "targets of real: got 0.5; allowed: labels, "),
+    "one class": ({"source": "one_class.csv"}, "got 1 different value(s); allowed: 2 to 1000 classes"),
+    "constant columns": ({"source": "constant.csv"}, "got only constant columns over 2 training row(s); allowed: at "),
+    "a constant column, scaled": ({"source": "one_constant.csv", "scale": "unit_variance"},
+                                  "scale: got unit_variance with column(s) "),
+    "no test split": ({"source": "digits", "held_out": "test"}, "held_out: got test, but digits has no test split"),
+    "more folds than rows": ({"source": "real.csv", "held_out": "fold", "folds": 9}, "folds: got 9; allowed: at most "),
+    "NUL in a path": ({"source": "a\0.csv"}, "source: got "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_end_in_one_line_and_lose_no_record(program, tmp_path, case):
+    data_files(tmp_path)
+    data, message = BAD_DATA[case]
+    before = '{"key":"kept"}\n'
+    folder = tmp_path / "explore" / "small"
+    with opened(folder, "small", 'name = "small"\n') as store:
+        store.records.append({"key": "kept"})
+    assert_refused(program("explore", write(tmp_path, data=data, loss="logistic")), message)
+    assert (folder / "records.jsonl").read_text(encoding="utf-8") == before
+
+
+BAD_STUDIES = {
+    "no points": (SMALL | {"series": []}, "small.toml: series: got none; allowed: at least one [[series]] table"),
+    "contradictory axes": (
+        SMALL | {"series": [SMALL["series"][0] | {"set": {"mu": 1.0}}]},
+        "small.toml: series 1: mu: got it under set and tune; allowed: one of them"),
+    "class labels under least squares": (SMALL | {"data": {"source": "cats.csv"}}, "loss: got least_squares on class "),
+    "unknown key": (SMALL | {"epochs": 3}, "small.toml: epochs: got an unknown field; allowed: name, about, "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_STUDIES)
+def test_a_bad_study_ends_in_one_line(program, tmp_path, case):
+    table, message = BAD_STUDIES[case]
+    (tmp_path / "cats.csv").write_text("1,2,cat\n3,4,dog\n", encoding="utf-8")
+    (tmp_path / "small.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    assert_refused(program("explore", "small.toml"), message)
+
+
+def test_the_folder_of_another_study_is_refused_and_left_alone(explore, tmp_path):
+    assert explore("--out", "x").code == 0
+    before = contents(tmp_path / "x")
+    outcome = explore("--out", "x", name="other")
+    assert_refused(outcome, "out: got x, the folder of study 'small'; allowed: another folder for 'other'")
+    assert contents(tmp_path / "x") == before
+
+
+def test_a_folder_with_other_files_is_refused(explore, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "thesis.tex").write_text("mine", encoding="utf-8")
+    assert_refused(explore("--out", "x"), "out: got x, which holds other files; allowed: a new, empty or this study's ")
+    assert sorted(path.name for path in (tmp_path / "x").iterdir() if path.name != ".lock") == ["thesis.tex"]
+
+
+def test_a_record_that_somebody_broke_is_refused_and_nothing_changed(explore, tmp_path):
+    explore("--out", "x")
+    path = tmp_path / "x" / "records.jsonl"
+    content = path.read_bytes().replace(b"}", b"", 1)
+    path.write_bytes(content)
+    assert_refused(explore("--out", "x"), "x/records.jsonl, line 1: got ")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("arguments", [("--json", "no/such/x.json"), ("--json", "folder"), ("--out", "small.toml")])
+def test_an_output_that_cannot_be_written_is_refused_before_any_run(explore, tmp_path, counted, arguments):
+    (tmp_path / "folder").mkdir()
+    assert_refused(explore(*arguments), f"{arguments[1]}: got ")
+    assert not counted
+    assert not (tmp_path / "explore").exists()
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+def test_a_number_of_processes_is_at_least_one(program, tmp_path, jobs):
+    outcome = program("explore", write(tmp_path), "--jobs", jobs)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Invalid value for '--jobs'" in outcome.err
+
+
+def test_a_second_process_is_refused_and_the_first_goes_on(program, process, tmp_path):
+    """While the first has the folder open, as during a run."""
+    study = write(tmp_path)
+    with opened(tmp_path / "explore/small", "small", (tmp_path / study).read_text(encoding="utf-8")) as store:
+        store.records.append({"key": "first"})
+        message = "explore/small: got a folder in use by another process; allowed: one process a study"
+        assert_refused(process(tmp_path, "explore", study), message)
+        store.records.append({"key": "second"})
+    assert [record["key"] for record in records_of(tmp_path / "explore/small")] == ["first", "second"]
+
+
+def test_a_full_disk_ends_in_one_line_and_keeps_every_record_before(program, tmp_path):
+    """A limit on the size of files stands in for the disk: the process gets as far as there is room, and no further."""
+    study = write(tmp_path)
+    assert program("explore", study, "--jobs", 1, "--out", "whole").code == 0
+    whole = (tmp_path / "whole" / "records.jsonl").read_bytes().splitlines(keepends=True)
+    room = len(b"".join(whole[:3])) + 100
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, resource.RLIM_INFINITY));"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[0] = 'bittrue'; import bittrue; bittrue.main()"
+    )
+    command = [sys.executable, "-c", code, "explore", study, "--jobs", "1", "--out", "x"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert re.fullmatch(r"error: x/records.jsonl: got [^;\n]+; allowed: a file that can be written\n", ended.stderr)
+    assert (tmp_path / "x" / "records.jsonl").read_bytes() == b"".join(whole[:3])
+    assert program("explore", study, "--jobs", 1, "--out", "x").code == 0  # there is room again
+    assert records_of(tmp_path / "x") == records_of(tmp_path / "whole")
+
+
+ROOT = bt.__file__.rpartition("/")[0]
+
+
+def test_a_worker_that_is_ended_from_outside_is_one_error(program, tmp_path):
+    """As by a system that ran out of memory; what was recorded stays, and the same command goes on."""
+    study = write(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import bittrue\n"
+        "import os, reports.explorer as explorer\n"
+        "def gone(run):\n"
+        "    os._exit(9)\n"
+        "explorer.record_of = gone\n"
+        "sys.argv[0] = 'bittrue'; bittrue.main()\n"
+    )
+    command = [sys.executable, "-c", code, "explore", study, "--jobs", "2"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "error: jobs: got a process that was ended from outside" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert program("explore", study, "--jobs", 1).code == 0
