@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from rtl_models.benches import dot_product, generators, mac, model_update, requantizer
+from rtl_models.benches import dot_product, generators, links, mac, model_update, requantizer
 from rtl_models.benches.bench import Bench, Configuration
 
 BENCHES: dict[str, type[Bench]] = {
     "dot_product": dot_product.DotProductBench,
     "lfsr": generators.LfsrBench,
+    "link_absolute_table": links.AbsoluteTableBench,
+    "link_affine": links.AffineBench,
+    "link_centred_table": links.CentredTableBench,
     "mac": mac.MacBench,
     "model_update": model_update.ModelUpdateBench,
     "random_lanes": generators.RandomLanesBench,
@@ -18,6 +21,9 @@ BENCHES: dict[str, type[Bench]] = {
 CONFIGURATIONS: dict[str, list[Configuration]] = {
     "dot_product": dot_product.CONFIGURATIONS,
     "lfsr": generators.LFSR_CONFIGURATIONS,
+    "link_absolute_table": links.TABLE_CONFIGURATIONS,
+    "link_affine": links.AFFINE_CONFIGURATIONS,
+    "link_centred_table": links.TABLE_CONFIGURATIONS,
     "mac": mac.CONFIGURATIONS,
     "model_update": model_update.CONFIGURATIONS,
     "random_lanes": generators.RANDOM_LANES_CONFIGURATIONS,
