@@ -84,7 +84,8 @@ def test_row_bits_are_those_that_an_epoch_reports_as_moved():
     problem, settings = bt.load("reference")
     path = bt.TrainingDatapath.preset("zipml4")  # two words a byte
     trace = bt.train(problem, "halp", path, step=settings.step, epoch_length=30, epochs=1, mu=settings.mu)
-    assert trace.epochs[0].bytes_moved * 8 == 30 * bt.estimate(path, problem.shape[1]).row_bits
+    rows = 30 + problem.shape[0]  # those of the steps, and all for the full gradient
+    assert trace.epochs[0].bytes_moved * 8 == rows * bt.estimate(path, problem.shape[1]).row_bits
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.name)
