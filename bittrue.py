@@ -46,6 +46,8 @@ from sim.engine import EpochJob, EpochResult, Registers
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
+from sim.profile import NodeProfile, Profile
+from sim.proposal import Proposal, propose
 from sim.quantize import Requantizer, dequantize, quantize, requantize
 from sim.random_bits import Lfsr, RandomWords, Role, Xorshift32
 from sim.ranges import RangeAnalysis, analyse
@@ -80,11 +82,14 @@ __all__ = [
     "Logistic",
     "Loss",
     "Model",
+    "NodeProfile",
     "OneVsRest",
     "Option",
     "Overflow",
     "Problem",
     "Product",
+    "Profile",
+    "Proposal",
     "QFormat",
     "RandomGenerator",
     "RandomWords",
@@ -120,6 +125,7 @@ __all__ = [
     "prepare",
     "preset_names",
     "problem_of",
+    "propose",
     "quantize",
     "requantize",
     "testing",  # noqa: F822  # __getattr__ loads it

@@ -116,6 +116,10 @@ def train(
     backend: Annotated[str, typer.Option(help="kernel (compiled) or reference (Python integers).")] = "kernel",
     json: JsonOption = None,
     figure: Annotated[Path, typer.Option(help="Picture of the run.")] = Path("train.png"),
+    profile: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Write what every node held to this file, and its picture beside it."),
+    ] = None,
 ) -> None:
     """Train on a datapath, bit for bit as the circuit does, and draw the run."""
     from algorithms.data import prepare
@@ -125,14 +129,18 @@ def train(
     from algorithms.training import algorithm_of
     from algorithms.training import train as run_training
     from reports.figures import check_figure_path, draw_traces
-    from reports.files import check_writable, write_json
+    from reports.files import check_writable, writable, write_json
+    from reports.profile import Collector, draw_profile, picture_of, profile_table
     from reports.tables import closing_line, epochs_table
 
     check_figure_path(figure)
-    check_writable(figure, json)
+    picture = picture_of(profile, figure, json) if profile is not None else None
+    check_writable(figure, json, profile, picture)
     if epoch_length is not None:
         whole_number("epoch_length", epoch_length, 1, LARGEST_EPOCH)
     chosen = algorithm_of(algorithm)
+    if profile is not None and not chosen.on_engine:
+        raise InputError(f"profile: got {str(profile)!r}; allowed: none, since {algorithm} does not run on the engine")
     path = _datapath(datapath) if chosen.on_engine or datapath is not None else None
     problem, settings = prepare(
         data, loss, ridge, target=target, center=center, scale=scale, bias=bias, held_out=held_out
@@ -149,6 +157,7 @@ def train(
         f"datapath {path.name}" if path else "no datapath"
     )
     records: list[EpochRecord] = []
+    collector = Collector()
     with Live(epochs_table(title, records), console=out, auto_refresh=False, transient=True) as live:
 
         def show(record: EpochRecord) -> None:
@@ -158,7 +167,7 @@ def train(
 
         trace = run_training(
             problem, algorithm, path, gamma=gamma, option=option, power_of_two=power_of_two, seed=seed,
-            backend=backend, on_epoch=show, **given,
+            backend=backend, on_epoch=show, on_result=collector.add, profiled=profile is not None, **given,
         )  # fmt: skip
     out.print(epochs_table(title, records))
     out.print(closing_line(trace))
@@ -167,6 +176,13 @@ def train(
         out.print(f"trace: {json}", highlight=False, markup=False, soft_wrap=True)
     draw_traces([trace], figure)
     out.print(f"figure: {figure}", highlight=False, markup=False, soft_wrap=True)
+    if profile is not None and picture is not None:
+        held = collector.total(records)
+        out.print(profile_table(held))
+        with writable(profile):
+            held.save(profile)
+        draw_profile(held, picture)
+        out.print(f"profile: {profile}, {picture}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -244,25 +260,58 @@ def explore(
 @app.command("datapath")
 def show_datapath(
     datapath: DatapathArgument = None,
-    columns: ColumnsOption = 784,
-    link: LinkOption = "affine",
-    toml: Annotated[bool, typer.Option("--toml", help="Print the datapath as TOML, every field written out.")] = False,
+    columns: Annotated[
+        int | None, typer.Option(help="Values in a row, d; by default 784, or those of the profile.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="affine (the default), centred_table or absolute_table, or that of the profile.")
+    ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option("--propose", metavar="PROFILE.json", help="Propose widths from a profile of `bittrue train`."),
+    ] = None,
+    margin: Annotated[
+        int | None, typer.Option(help="Bits that a proposed width has above the observed ones; by default 1.")
+    ] = None,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the (proposed) datapath as TOML, every field written out.")
+    ] = False,
 ) -> None:
-    """Print a datapath: proven ranges of every node, what may overflow, estimated cost."""
+    """Print a datapath: proven ranges of every node, what may overflow, estimated cost; or propose widths."""
+    from reports.profile import proposal_notes, proposal_table
     from reports.tables import cost_table, ranges_table
     from sim.cost import estimate
+    from sim.datapath import Link
+    from sim.profile import Profile
+    from sim.proposal import propose
     from sim.ranges import analyse
 
+    kind = None if link is None else _link(link)
+    if profile is not None:
+        held = Profile.load(profile)
+        path = held.datapath if datapath is None else _datapath(datapath)
+        held.require_same(path, kind, columns, str(profile))
+        proposal = propose(held.renamed(path.name), 1 if margin is None else margin)
+        if toml:
+            sys.stdout.write(proposal.datapath.to_toml())
+            return
+        out.print(proposal_table(proposal))
+        for note in proposal_notes(proposal):
+            out.print(note, highlight=False, markup=False, soft_wrap=True)
+        return
+    if margin is not None:
+        raise InputError(f"margin: got {margin}; allowed: none without --propose")
     path = _datapath(datapath)
     if toml:
         sys.stdout.write(path.to_toml())
         return
-    analysis = analyse(path, columns, _link(link))
+    columns, kind = 784 if columns is None else columns, kind or Link.AFFINE
+    analysis = analyse(path, columns, kind)
     out.print(ranges_table(analysis))
     out.print(
         f"an accumulator of {analysis.safe_accumulator} bits cannot overflow (this one has {path.accumulator.width})\n"
     )
-    out.print(cost_table(estimate(path, columns, _link(link))))
+    out.print(cost_table(estimate(path, columns, kind)))
     analysis.require_representable()
 
 

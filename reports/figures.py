@@ -21,20 +21,21 @@ KINDS = (".png", ".svg", ".pdf")
 """Endings of figures' files."""
 
 
-def new_figure(columns: int, width: float = 5.5, height: float = 4.2) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure with a row of axes, drawn without a display.
+def new_figure(columns: int, width: float = 5.5, height: float = 4.2, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure with rows of axes, drawn without a display.
 
     Args:
-        columns: number of axes.
+        columns: number of axes in a row.
         width: of each, in inches.
-        height: in inches.
+        height: of the figure, in inches.
+        rows: number of rows; the axes are returned row by row.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * columns, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = [figure.add_subplot(1, columns, k + 1) for k in range(columns)]
+    axes = [figure.add_subplot(rows, columns, k + 1) for k in range(rows * columns)]
     for ax in axes:
         ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
         ax.set_axisbelow(True)

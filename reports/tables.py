@@ -54,12 +54,12 @@ def ranges_table(analysis: RangeAnalysis) -> Table:
         fate = "" if node.width is None else "[green]never[/]"
         if node.may_overflow:
             fate = f"[yellow]{node.overflow}[/] ({node.field})"
-        ends = (_short(end) for end in (node.exact.low, node.exact.high))
+        ends = (short(end) for end in (node.exact.low, node.exact.high))
         table.add_row(node.name, node.meaning, *ends, str(node.needed), has, fate)
     return table
 
 
-def _short(number: int) -> str:
+def short(number: int) -> str:
     """Return an integer as it is, or past nine digits in short."""
     return str(number) if abs(number) < 10**9 else f"{number:.3g}"
 

@@ -140,6 +140,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         loops: number of inner loops.
         steps: their steps, added up.
         nodes: the profile of each node, keys as `NODES`.
+        offsets: smallest and largest of 0 and the offsets β, which the accumulator's width has to hold as well.
 
     Raises:
         InputError: for other nodes.
@@ -151,6 +152,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     loops: int
     steps: int
     nodes: dict[str, NodeProfile]
+    offsets: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if tuple(self.nodes) != NODES:
@@ -158,6 +160,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if self.columns < 1 or self.loops < 0 or self.steps < 0:
             numbers = f"{self.columns} columns, {self.loops} loops, {self.steps} steps"
             raise InputError(f"profile: got {numbers}; allowed: at least 1 column, and no negative numbers")
+        if self.offsets[0] > self.offsets[1]:
+            raise InputError(f"offsets: got {self.offsets}; allowed: the smaller one first")
 
     def __getitem__(self, node: str) -> NodeProfile:
         return self.nodes[node]
@@ -177,6 +181,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             loops=self.loops + other.loops,
             steps=self.steps + other.steps,
             nodes=nodes,
+            offsets=(min(self.offsets[0], other.offsets[0]), max(self.offsets[1], other.offsets[1])),
         )
 
     def with_overflows(self, node: str, more: int) -> Profile:
@@ -188,6 +193,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         changed = msgspec.structs.replace(self[node], overflows=self[node].overflows + more)
         return msgspec.structs.replace(self, nodes={**self.nodes, node: changed})
+
+    def renamed(self, name: str) -> Profile:
+        """Return the profile with another name of its datapath, which is free text."""
+        return msgspec.structs.replace(self, datapath=self.datapath.replace(name=name))
 
     def require_same(
         self, datapath: TrainingDatapath, link: Link | None = None, columns: int | None = None, source: str = "profile"
@@ -201,14 +210,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             source: what the profile is called in the error.
         """
         own, other = _fields(msgspec.to_builtins(self.datapath)), _fields(msgspec.to_builtins(datapath))
-        differing = [f"{name} {own[name]}, not {other[name]}" for name in own if name != "name"
+        differing = [f"{name} {own[name]} (not {other[name]})" for name in own if name != "name"
                      if own[name] != other[name]]  # fmt: skip
         if link is not None and link is not self.link:
-            differing.append(f"link {self.link}, not {link}")
+            differing.append(f"link {self.link} (not {link})")
         if columns is not None and columns != self.columns:
-            differing.append(f"{self.columns} columns, not {columns}")
+            differing.append(f"{self.columns} columns (not {columns})")
         if differing:
-            raise InputError(f"{source}: got one of {'; '.join(differing)}; allowed: a profile of this datapath")
+            raise InputError(f"{source}: got a profile with {', '.join(differing)}; allowed: one of this datapath")
 
     def save(self, path: str | Path) -> None:
         """Write the profile to a JSON file that `load` reads back.

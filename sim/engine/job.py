@@ -316,4 +316,12 @@ def loop_profile(job: EpochJob, nodes: dict[str, NodeProfile]) -> Profile:
         job: the loop.
         nodes: what its nodes held, keys as `sim.profile.NODES`.
     """
-    return Profile(datapath=job.datapath, link=job.link, columns=job.columns, loops=1, steps=job.steps, nodes=nodes)
+    return Profile(
+        datapath=job.datapath,
+        link=job.link,
+        columns=job.columns,
+        loops=1,
+        steps=job.steps,
+        nodes=nodes,
+        offsets=(min(0, int(job.offsets.min())), max(0, int(job.offsets.max()))),
+    )

@@ -78,6 +78,7 @@ def test_a_profile_counts_every_value_of_every_node(job: EpochJob, first_step: i
         assert content(profile[node]) == counted(values), node
         assert profile[node].count == len(values)
     overflows = [step.overflows for step in definition.steps(job)]
+    assert profile.offsets == (min(0, *job.offsets.tolist()), max(0, *job.offsets.tolist()))
     stages = {"t": "accumulator", "u": "index", "c": "coefficient", "a": "increment", "z": "model"}
     for node in NODES:
         expected = sum(step[stages[node]] for step in overflows) if node in stages else 0
@@ -185,6 +186,8 @@ def saved(tmp_path, **changes):
         {"nodes__c__overflows": 4},
         {"nodes__c__positive": [0, 0, 0]},
         {"nodes__z__negative": []},
+        {"offsets": [1, 0]},
+        {"offsets": [1]},
         {"extra": 1},
     ],
     ids=str,
@@ -222,10 +225,10 @@ def test_profiles_of_other_datapaths_do_not_merge() -> None:
     assert profile.merged(renamed).steps == 6
     wider = run(small_job(datapath=HALP.replace(data=HALP.data.replace(width=9))), profile=True).profile
     assert refusal(lambda: profile.merged(wider)) == (
-        "profile: got one of data.width 8, not 9; allowed: a profile of this datapath"
+        "profile: got a profile with data.width 8 (not 9); allowed: one of this datapath"
     )
     table = run(small_job(Link.CENTRED_TABLE), profile=True).profile
-    assert "link affine, not centred_table" in refusal(lambda: profile.merged(table))
+    assert "link affine (not centred_table)" in refusal(lambda: profile.merged(table))
 
 
 def test_the_host_adds_its_overflows_of_h() -> None:
