@@ -1,4 +1,4 @@
-"""The command line: `bittrue train`, `explore`, `datapath`, `check`, `bench`."""
+"""The command line: `bittrue train`, `explore`, `datapath`, `check`, `verify`, `bench`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.live import Live
 from algorithms.readers import SOURCES
 from algorithms.training import algorithm_names
 from reports.shipped import study_names
+from reports.verify_command import verify
 from sim.datapath import preset_names
 from sim.errors import InputError, whole_number
 
@@ -141,7 +142,7 @@ def train(
     chosen = algorithm_of(algorithm)
     if profile is not None and not chosen.on_engine:
         raise InputError(f"profile: got {str(profile)!r}; allowed: none, since {algorithm} does not run on the engine")
-    path = _datapath(datapath) if chosen.on_engine or datapath is not None else None
+    path = datapath_of(datapath) if chosen.on_engine or datapath is not None else None
     problem, settings = prepare(
         data, loss, ridge, target=target, center=center, scale=scale, bias=bias, held_out=held_out
     )
@@ -289,7 +290,7 @@ def show_datapath(
     kind = None if link is None else _link(link)
     if profile is not None:
         held = Profile.load(profile)
-        path = held.datapath if datapath is None else _datapath(datapath)
+        path = held.datapath if datapath is None else datapath_of(datapath)
         held.require_same(path, kind, columns, str(profile))
         proposal = propose(held.renamed(path.name), 1 if margin is None else margin)
         if toml:
@@ -301,7 +302,7 @@ def show_datapath(
         return
     if margin is not None:
         raise InputError(f"margin: got {margin}; allowed: none without --propose")
-    path = _datapath(datapath)
+    path = datapath_of(datapath)
     if toml:
         sys.stdout.write(path.to_toml())
         return
@@ -332,11 +333,11 @@ def check(
 
     Exit code 0 if all checks hold, 1 if one does not, 2 for a bad input.
     """
-    from reports.junit import write_junit
+    from reports.junit import check_cases, write_junit
     from reports.tables import checks_table
     from sim.checks import check_datapath
 
-    path, skipped = _datapath(datapath), skip or []
+    path, skipped = datapath_of(datapath), skip or []
     checks = check_datapath(path, columns, _link(link))
     if algorithm is not None:
         from algorithms.checks import check_algorithm
@@ -348,7 +349,7 @@ def check(
             raise InputError(f"skip: got {name!r}; allowed: {', '.join(names)}")
     out.print(checks_table(f"checks of {path.name}, {columns} columns, link {link}", checks, skipped))
     if junit is not None:
-        write_junit(junit, path.name, checks, skipped)
+        write_junit(junit, path.name, check_cases(path.name, checks, skipped))
         out.print(f"JUnit XML: {junit}", highlight=False, markup=False, soft_wrap=True)
     failed = [entry.name for entry in checks if not entry.passed and entry.name not in skipped]
     if failed:
@@ -374,7 +375,10 @@ def bench(
         out.print(f"ratios: {json}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _datapath(argument: str | None) -> TrainingDatapath:
+app.command()(verify)
+
+
+def datapath_of(argument: str | None) -> TrainingDatapath:
     """Return the datapath of a TOML file or a preset name; halp8 if there is none."""
     from sim.datapath import TrainingDatapath, preset_names
 

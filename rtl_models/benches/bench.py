@@ -50,6 +50,7 @@ class Result(msgspec.Struct):
         seconds: time taken.
         failure: the first difference in words; empty if there is none.
         failed_at: time in the simulation of the difference, in ns.
+        differences: part, value found, value expected, of each part of the first output that differs.
     """
 
     unit: str
@@ -60,8 +61,10 @@ class Result(msgspec.Struct):
     coverage: dict[str, tuple[int, int]] = {}
     missed: list[str] = []
     seconds: float = 0.0
+    unchecked: list[str] = []
     failure: str = ""
     failed_at: int = 0
+    differences: list[tuple[str, str, str]] = []
 
     @property
     def passed(self) -> bool:
@@ -112,7 +115,11 @@ class Field:
 
     def of(self, beat: Beat) -> int:
         """Return the value of the field."""
-        raw = beat[self.port] >> self.low & ((1 << self.width) - 1)
+        return self.of_port(beat[self.port])
+
+    def of_port(self, value: int) -> int:
+        """Return the value of the field from that of its port."""
+        raw = value >> self.low & ((1 << self.width) - 1)
         return raw - (1 << self.width) if self.signed and raw >> (self.width - 1) else raw
 
     def text(self, beat: Beat) -> str:
@@ -139,12 +146,18 @@ class Bench(ABC):
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
+        self.unchecked: list[str] = []
         """Return the unit's parameters under a configuration."""
         return {**unit_parameters(cls.unit_name, configuration.datapath), **configuration.extra}
 
     @classmethod
     def benches(cls, configurations: Sequence[Configuration]) -> list[Bench]:
         """Return a bench for each configuration."""
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no such unit, as the text of an error; nothing if it has one."""
+        return ""
+
         units = elaborate(cls.unit_name, [cls.parameters(c) for c in configurations])
         return [cls(c, unit) for c, unit in zip(configurations, units, strict=True)]
 
@@ -164,6 +177,18 @@ class Bench(ABC):
     @abstractmethod
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
         """Play scripts through one instance, up to the first difference.
+    def input_fields(self) -> list[Field]:
+        """Return the parts of an input beat; by default each port, unsigned."""
+        return [Field(name, n, 0, self.unit.width(self.input_port(name))) for n, name in enumerate(self.inputs)]
+
+    def input_port(self, name: str) -> str:
+        """Return the unit's port of a part of an input beat."""
+        return name
+
+    def output_port(self, name: str) -> str:
+        """Return the unit's port of a part of an output beat."""
+        return name
+
 
         Args:
             dut: the simulated module.
@@ -195,6 +220,14 @@ class StreamBench(Bench):
         await player.start()
         chunk = 0
         for script in self.scripts(random, transactions):
+    def input_port(self, name: str) -> str:
+        """Return the port of the input stream."""
+        return f"s_axis_{name}"
+
+    def output_port(self, name: str) -> str:
+        """Return the port of the output stream."""
+        return f"m_axis_{name}"
+
             await player.load(script)
             for start in range(0, len(script.outputs), CHUNK):
                 span = range(start, min(start + CHUNK, len(script.outputs)))
@@ -232,8 +265,10 @@ class StreamBench(Bench):
         ]
         for part in self.fields():
             if got is None or expected is None or part.of(got) != part.of(expected):
-                lines.append(f"  {part.name}: got {part.text(got) if got else 'nothing'}")
-                lines.append(f"  {' ' * len(part.name)}  expected {part.text(expected) if expected else 'nothing'}")
+                texts = [part.text(beat) if beat else "nothing" for beat in (got, expected)]
+                result.differences.append((part.name, texts[0], texts[1]))
+                lines.append(f"  {part.name}: got {texts[0]}")
+                lines.append(f"  {' ' * len(part.name)}  expected {texts[1]}")
         last = script.completes[number] if number < len(script.completes) else number
         for beat in script.inputs[max(last - SHOWN + 1, 0) : last + 1]:
             lines.append("  input " + ", ".join(f"{n} 0x{v:x}" for n, v in zip(self.inputs, beat, strict=True)))

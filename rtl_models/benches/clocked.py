@@ -85,6 +85,7 @@ class ClockedBench(Bench):
         for part in self.fields():
             if part.of(got) != part.of(row.outputs):
                 lines.append(f"  {part.name}: got {part.text(got)}, expected {part.text(row.outputs)}")
+                result.differences.append((part.name, part.text(got), part.text(row.outputs)))
         for before in recent:
             lines.append(
                 "  inputs " + ", ".join(f"{n} {v:#x}" for n, v in zip(self.inputs, before.inputs, strict=True))

@@ -135,6 +135,11 @@ class LfsrBench(GeneratorBench):
 
     unit_name = "lfsr"
     inputs = ("rst_ni", "load_i", "seed_i", "enable_i")
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no xorshift32."""
+        return _other_kind(datapath, Generator.XORSHIFT32)
+
     outputs = ("word_o",)
 
     @classmethod
@@ -147,6 +152,11 @@ class LfsrBench(GeneratorBench):
     def seed_bits(self) -> int:
         """Bits of the register."""
         return self.path.generator.width
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no lfsr."""
+        return _other_kind(datapath, Generator.LFSR)
+
 
     def generator(self, seed: int) -> LinearGenerator:
         """Return the reference."""
@@ -171,6 +181,13 @@ class RandomLanesBench(GeneratorBench):
             "RandomBits": path.model.random_bits,
             **generator_parameters(path.generator),
         }
+
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no random lanes."""
+        if datapath.model.random_bits:
+            return ""
+        return "model.random_bits: got 0; allowed for random_lanes: at least 1"
 
     @property
     def count(self) -> int:
@@ -206,6 +223,12 @@ _LFSR: dict[str, Any] = {"kind": Generator.LFSR}
 XORSHIFT32_CONFIGURATIONS = [Configuration("xorshift32", _path(1, 32))]
 LFSR_CONFIGURATIONS = [
     Configuration("32_bits", _path(1, 32, **_LFSR)),
+def _other_kind(datapath: TrainingDatapath, kind: Generator) -> str:
+    """Return why a datapath has no generator of a kind, nothing if it has."""
+    found = datapath.generator.kind
+    return "" if found is kind else f"generator.kind: got {found}; allowed for {kind}: {kind}"
+
+
     Configuration("32_bits_one_step", _path(1, 32, **_LFSR, leap=1)),
     Configuration("33_bits", _path(1, 32, **_LFSR, width=33, leap=33)),
     Configuration("48_bits", _path(1, 32, **_LFSR, width=48, leap=17)),

@@ -55,6 +55,14 @@ class MacBench(ClockedBench):
         operands = {"AWidth": path.data.width, "BWidth": path.model.width}
         return {**super().parameters(configuration), **operands, **configuration.extra}
 
+    def input_fields(self) -> list[Field]:
+        """Return reset, clear, enable and the operands."""
+        operands = [
+            Field(name, number, 0, operand.width, operand.signed)
+            for name, number, operand in (("a_i", 3, self.a), ("b_i", 4, self.b))
+        ]
+        return [*super().input_fields()[:3], *operands]
+
     def fields(self) -> list[Field]:
         """Return the sum and the flag."""
         return [Field("sum", 0, 0, self.path.accumulator.width, signed=True), Field("overflow", 1, 0, 1)]

@@ -191,6 +191,12 @@ class RequantizerBench(ClockedBench):
         flow = {"enable": ["back to back", "after a pause"], **({"reset": ["in flight"]} if self.latency else {})}
         return {**{point: sorted(found) for point, found in hits.items()}, **flow}
 
+    def input_fields(self) -> list[Field]:
+        """Return reset, enable, the value and its random field."""
+        fields = super().input_fields()
+        fields[2] = Field("value_i", 2, 0, self.source.width, self.source.signed, self.source.frac)
+        return fields
+
     def fields(self) -> list[Field]:
         """Return the result and the flag."""
         return [Field("value_o", 0, 0, self.target.width, self.target.signed), Field("overflow_o", 1, 0, 1)]

@@ -1,0 +1,308 @@
+"""Co-verification of the RTL's units: what to run, the runs, and the report of each."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from reports.junit import Case
+from rtl_models.toolchain import find_toolchain, require_modules
+from sim.datapath import TrainingDatapath
+from sim.errors import InputError, whole_number
+
+if TYPE_CHECKING:
+    from rtl_models.benches.bench import Configuration, Result
+
+TRANSACTIONS = 2500
+"""Outputs compared, by default, under each configuration: enough for every bench to close its coverage."""
+MOST_TRANSACTIONS = 10**8
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What is to be verified: a unit under some configurations, in one simulation.
+
+    Attributes:
+        unit: name of the unit.
+        configurations: its parameters, as `rtl_models.benches.bench.Configuration`.
+        seed: of the stimuli.
+        transactions: outputs to compare under each configuration.
+        source: the datapath as it was named, None for the unit's default configurations.
+        rtl: folder of the sources, None for the package's own.
+    """
+
+    unit: str
+    configurations: list[Any]
+    seed: int
+    transactions: int = TRANSACTIONS
+    source: str | None = None
+    rtl: Path | None = None
+
+    def rerun(self, configuration: str) -> str:
+        """Return the command line that repeats one configuration with the same stimuli."""
+        words = ["bittrue", "verify", *([] if self.source is None else [self.source]), "--unit", self.unit]
+        words += [] if self.source is not None else ["--configuration", configuration]
+        words += ["--seed", str(self.seed), "-n", str(self.transactions)]
+        words += [] if self.rtl is None else ["--rtl", str(self.rtl)]
+        return shlex.join(words)
+
+
+class Finding(msgspec.Struct):
+    """A result, and what was made of it.
+
+    Attributes:
+        result: of the bench.
+        rerun: the command line that repeats just this.
+        shows_parameters: whether the table names the parameters rather than the configuration.
+        waves: file of all signals over time, empty if there is none.
+        picture: file of the picture of the cycles before the first difference, empty if there is none.
+    """
+
+    result: Result
+    rerun: str
+    shows_parameters: bool = False
+    waves: str = ""
+    picture: str = ""
+
+
+def default_seed(unit: str) -> int:
+    """Return the seed of a unit's stimuli where none is given: one that only its name decides.
+
+    Example:
+        >>> default_seed("requantizer") != default_seed("mac")
+        True
+    """
+    return zlib.crc32(unit.encode()) & 0xFFFF
+
+
+def requests(
+    units: Sequence[str] = (),
+    datapath: TrainingDatapath | None = None,
+    *,
+    source: str | None = None,
+    configuration: str | None = None,
+    seed: int | None = None,
+    transactions: int = TRANSACTIONS,
+    rtl: Path | None = None,
+) -> list[Request]:
+    """Return what is to be verified.
+
+    Args:
+        units: names of units; all of them by default, or all that the datapath uses.
+        datapath: sets the parameters; by default every unit's own list of configurations.
+        source: the datapath as the user named it, for the command line that repeats a failure.
+        configuration: one of a unit's list instead of all.
+        seed: of the stimuli; by default the unit's name decides.
+        transactions: outputs to compare under each configuration.
+        rtl: folder of the sources in place of the package's.
+
+    Raises:
+        InputError: for a name that does not exist, a datapath that a unit cannot realise, or a missing tool.
+    """
+    require_modules()
+    from rtl_models.benches.units import BENCHES, CONFIGURATIONS
+    from rtl_models.elaborate import sources
+
+    whole_number("transactions", transactions, 1, MOST_TRANSACTIONS)
+    if seed is not None:
+        whole_number("seed", seed, 0, 2**32 - 1)
+    if rtl is not None and not sources(rtl):
+        raise InputError(f"rtl: got {str(rtl)!r}; allowed: a folder of SystemVerilog sources")
+    for unit in units:
+        unit_name(unit)
+    if configuration is not None and (len(units) != 1 or datapath is not None):
+        raise InputError(f"configuration: got {configuration!r}; allowed: with one --unit and without a datapath")
+    found = []
+    for unit in dict.fromkeys(units or BENCHES):
+        if datapath is None:
+            chosen = CONFIGURATIONS[unit]
+            if configuration is not None:
+                chosen = [one for one in chosen if one.name == configuration]
+            if not chosen:
+                names = ", ".join(one.name for one in CONFIGURATIONS[unit])
+                raise InputError(f"configuration: got {configuration!r}; allowed: {names}")
+        elif units or not BENCHES[unit].unused(datapath):
+            chosen = [of_datapath(unit, datapath)]
+        else:
+            continue
+        number = default_seed(unit) if seed is None else seed
+        found.append(Request(unit, list(chosen), number, transactions, source, rtl))
+    return found
+
+
+def unit_name(unit: str) -> str:
+    """Return a unit's name.
+
+    Raises:
+        InputError: if no unit has it.
+    """
+    from rtl_models.benches.units import BENCHES
+
+    if unit not in BENCHES:
+        raise InputError(f"unit: got {unit!r}; allowed: {', '.join(BENCHES)}")
+    return unit
+
+
+def of_datapath(unit: str, datapath: TrainingDatapath) -> Configuration:
+    """Return a unit's configuration under a datapath.
+
+    Raises:
+        InputError: if the unit cannot realise it.
+    """
+    from rtl_models.benches.bench import Configuration
+    from rtl_models.benches.units import BENCHES
+
+    reason = BENCHES[unit].unused(datapath)
+    if reason:
+        raise InputError(f"{datapath.name}: {reason}")
+    configuration = Configuration(datapath.name, datapath)
+    BENCHES[unit].benches([configuration])
+    return configuration
+
+
+def run_verification(
+    wanted: Sequence[Request],
+    folder: Path,
+    *,
+    waves: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Finding]:
+    """Yield what every bench finds out; a failed configuration is run once more, alone and with waves.
+
+    Args:
+        wanted: what to verify.
+        folder: for waves and pictures; made when there is something to keep.
+        waves: keep the waves of what passes too.
+        tell: called with a line when something starts.
+
+    Raises:
+        InputError: if a tool is missing, or the simulator refuses the sources.
+    """
+    find_toolchain()
+    for request in wanted:
+        tell(f"{request.unit}: building and running {len(request.configurations)} configurations")
+        kept = folder / request.unit if waves else None
+        for result in _run(request, kept):
+            finding = Finding(result, request.rerun(result.configuration), request.source is not None)
+            if kept is not None:
+                finding.waves = str(kept / "dump.vcd")
+            if result.failure and result.failed_at:
+                tell(f"{request.unit} {result.configuration}: running it again with waves")
+                _investigate(request, finding, folder)
+            yield finding
+
+
+def _run(request: Request, folder: Path | None) -> list[Result]:
+    """Return the results of a request; a simulation that ends early is a failure of its configurations."""
+    from rtl_models.benches.bench import Result
+    from rtl_models.build import BuildError
+    from rtl_models.elaborate import RTL
+    from rtl_models.verification import verify
+
+    counts = [request.transactions] * len(request.configurations)
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            return verify(
+                request.unit, request.configurations, counts, request.seed,
+                folder=folder or Path(temporary), rtl=request.rtl or RTL, waves=folder is not None,
+            )  # fmt: skip
+        except BuildError as error:
+            first = str(error).splitlines()[:2]
+            raise InputError(f"rtl: {': '.join(first)}") from None
+        except AssertionError as error:
+            return [Result(request.unit, c.name, {}, request.seed, failure=str(error)) for c in request.configurations]
+
+
+def _investigate(request: Request, finding: Finding, folder: Path) -> None:
+    """Run a failed configuration alone, keep its waves, and draw the cycles before the first difference."""
+    from reports.waveforms import draw_failure
+
+    result = finding.result
+    number = [one.name for one in request.configurations].index(result.configuration)
+    alone = msgspec.structs.replace(request, configurations=[request.configurations[number]])
+    place = folder / f"{request.unit}-{number}"
+    again = _run(alone, place)[0]
+    waves = place / "dump.vcd"
+    if not (again.failure and again.failed_at and waves.exists()):
+        result.failure += "\n  it does not fail when it runs alone: the unit depends on registers that no reset sets"
+        return
+    finding.waves, finding.picture = str(waves), str(place / "failure.svg")
+    draw_failure(alone.configurations[0], again, waves, Path(finding.picture))
+
+
+def verification_table(title: str, findings: Sequence[Finding]) -> Table:
+    """Return a table with a line for each unit and configuration."""
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("unit", no_wrap=True)
+    table.add_column("parameters" if any(f.shows_parameters for f in findings) else "configuration", overflow="fold")
+    for name in ("outputs", "coverage", "result", "time"):
+        table.add_column(name, justify="left" if name == "result" else "right", no_wrap=True)
+    for finding in findings:
+        result = finding.result
+        named = parameters_text(result) if finding.shows_parameters else result.configuration
+        outcome = "[green]equal[/]" if result.passed else "[red]DIFFERS[/]" if result.failure else "[red]OPEN[/]"
+        hit, bins = coverage(result)
+        table.add_row(
+            result.unit, Text(named), f"{result.transactions:,}", f"{hit}/{bins}", outcome, f"{result.seconds:.1f} s"
+        )
+    return table
+
+
+def parameters_text(result: Result) -> str:
+    """Return a unit's parameters in words, the modes without the name of their package."""
+    return ", ".join(f"{name} {value.rpartition('::')[2]}" for name, value in result.parameters.items())
+
+
+def coverage(result: Result) -> tuple[int, int]:
+    """Return the bins that were hit, and all bins."""
+    pairs = result.coverage.values()
+    return sum(hit for hit, _ in pairs), sum(bins for _, bins in pairs)
+
+
+def failure_text(finding: Finding) -> str:
+    """Return the report of a failure: what differs, or which bins were missed; files; the command that repeats it."""
+    result = finding.result
+    lines = [result.failure] if result.failure else []
+    if result.missed and not lines:
+        lines.append(f"{result.unit} {result.configuration}: coverage is not closed (seed {result.seed})")
+        lines += [f"  not hit: {missed}" for missed in result.missed]
+    if finding.picture:
+        lines.append(f"  picture {finding.picture}")
+    if finding.waves:
+        lines.append(f"  waves   {finding.waves}")
+    return "\n".join([*lines, f"  again   {finding.rerun}"])
+
+
+def closing_line(findings: Sequence[Finding]) -> str:
+    """Return one line that says how a verification ended."""
+    failed = [f"{f.result.unit} {f.result.configuration}" for f in findings if not f.result.passed]
+    if failed:
+        return f"{len(failed)} of {len(findings)} failed: {', '.join(failed)}"
+    outputs = sum(finding.result.transactions for finding in findings)
+    return f"all {outputs:,} outputs equal the reference, and all coverage bins were hit"
+
+
+def as_data(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return findings as plain values, for JSON."""
+    return [{"passed": finding.result.passed, **msgspec.to_builtins(finding)} for finding in findings]
+
+
+def cases(findings: Sequence[Finding]) -> list[Case]:
+    """Return findings as cases of a JUnit report."""
+    found = []
+    for finding in findings:
+        result = finding.result
+        message, text = "", ""
+        if not result.passed:
+            text = failure_text(finding)
+            message = text.splitlines()[0]
+        name = f"bittrue.verify.{result.unit}"
+        found.append(Case(result.configuration, name, message, not result.passed, text=text, seconds=result.seconds))
+    return found
