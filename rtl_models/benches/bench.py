@@ -49,8 +49,8 @@ class Result(msgspec.Struct):
         missed: bins that were not hit, as "point: bin".
         seconds: time taken.
         failure: the first difference in words; empty if there is none.
-        failed_at: time in the simulation of the difference, in ns.
         differences: part, value found, value expected, of each part of the first output that differs.
+        failed_at: time in the simulation of the difference, in ns.
     """
 
     unit: str
@@ -61,10 +61,9 @@ class Result(msgspec.Struct):
     coverage: dict[str, tuple[int, int]] = {}
     missed: list[str] = []
     seconds: float = 0.0
-    unchecked: list[str] = []
     failure: str = ""
-    failed_at: int = 0
     differences: list[tuple[str, str, str]] = []
+    failed_at: int = 0
 
     @property
     def passed(self) -> bool:
@@ -146,18 +145,17 @@ class Bench(ABC):
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
-        self.unchecked: list[str] = []
         """Return the unit's parameters under a configuration."""
         return {**unit_parameters(cls.unit_name, configuration.datapath), **configuration.extra}
 
-    @classmethod
-    def benches(cls, configurations: Sequence[Configuration]) -> list[Bench]:
-        """Return a bench for each configuration."""
     @classmethod
     def unused(cls, datapath: TrainingDatapath) -> str:
         """Return why a datapath has no such unit, as the text of an error; nothing if it has one."""
         return ""
 
+    @classmethod
+    def benches(cls, configurations: Sequence[Configuration]) -> list[Bench]:
+        """Return a bench for each configuration."""
         units = elaborate(cls.unit_name, [cls.parameters(c) for c in configurations])
         return [cls(c, unit) for c, unit in zip(configurations, units, strict=True)]
 
@@ -174,9 +172,6 @@ class Bench(ABC):
     def fields(self) -> list[Field]:
         """Return the parts of an output beat."""
 
-    @abstractmethod
-    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
-        """Play scripts through one instance, up to the first difference.
     def input_fields(self) -> list[Field]:
         """Return the parts of an input beat; by default each port, unsigned."""
         return [Field(name, n, 0, self.unit.width(self.input_port(name))) for n, name in enumerate(self.inputs)]
@@ -189,6 +184,9 @@ class Bench(ABC):
         """Return the unit's port of a part of an output beat."""
         return name
 
+    @abstractmethod
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play scripts through one instance, up to the first difference.
 
         Args:
             dut: the simulated module.
@@ -207,6 +205,14 @@ class StreamBench(Bench):
         """Whether the unit uses random words under this configuration."""
         return False
 
+    def input_port(self, name: str) -> str:
+        """Return the port of the input stream."""
+        return f"s_axis_{name}"
+
+    def output_port(self, name: str) -> str:
+        """Return the port of the output stream."""
+        return f"m_axis_{name}"
+
     @abstractmethod
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts of so many outputs in all."""
@@ -220,14 +226,6 @@ class StreamBench(Bench):
         await player.start()
         chunk = 0
         for script in self.scripts(random, transactions):
-    def input_port(self, name: str) -> str:
-        """Return the port of the input stream."""
-        return f"s_axis_{name}"
-
-    def output_port(self, name: str) -> str:
-        """Return the port of the output stream."""
-        return f"m_axis_{name}"
-
             await player.load(script)
             for start in range(0, len(script.outputs), CHUNK):
                 span = range(start, min(start + CHUNK, len(script.outputs)))
