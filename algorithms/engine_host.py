@@ -16,7 +16,6 @@ from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob
 from sim.errors import InputError
 from sim.formats import QFormat
-from sim.host import row_products
 from sim.modes import Overflow
 from sim.quantize import quantize
 from sim.rows import RawRows
@@ -98,14 +97,16 @@ class EngineHost:
             **record,
         )
 
-    def dot_products(self, z: Words) -> Words:
-        """Return x_i·z of all raw rows, exactly, shape (N,): every sum is far below 2^53.
+    def offset_words(self, z: Words) -> tuple[Words, int]:
+        """Return β, −x_i·z of all raw rows in the accumulator's format, shape (N,), and how many saturated.
 
         Args:
             z: model words, shape (d,).
         """
-        rows: Any = self.raw
-        return row_products(rows, z.astype(np.float64)).astype(np.int64)
+        fmt = QFormat(self.path.accumulator.width, 0)
+        exact: Words = -np.einsum("ij,j->i", self.raw, z)  # in 64-bit integers
+        words = np.clip(exact, fmt.low, fmt.high)
+        return words, int((words != exact).sum())
 
     def row_bytes(self, rows: int) -> int:
         """Return the bytes of a number of stored rows."""

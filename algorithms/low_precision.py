@@ -40,10 +40,10 @@ def lp_svrg(problem: Problem, datapath: TrainingDatapath | None, parameters: Par
             yield Point(problem, w, gradient, done=True)
             return
         h, seen = host.gradient_words(gradient, scale)
-        offsets = -host.dot_products(z)
+        offsets, past = host.offset_words(z)
         job = host.job(z, h, link.record(scale, margins) | {"offsets": offsets})
         moved = host.row_bytes(job.steps + problem.shape[0])
-        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved)
+        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows, "offset": past}, moved)
         if result is None:
             return
         z = result.z

@@ -91,7 +91,7 @@ class Point:
         gradient: the full gradient at w, in its shape.
         job: the engine's inner loop; None if the algorithm makes the epoch itself, or is done.
         scale: δ_z.
-        counts: overflows of the host's quantization (h).
+        counts: overflows of the host's quantization: of h, and of LP-SVRG's offsets.
         bytes_moved: bytes of rows that the epoch reads: those of its steps, and N for a full gradient.
         steps: inner steps of an epoch that the algorithm makes itself.
         done: whether the algorithm ends here: the gradient is 0, not finite, or too small for any scale.

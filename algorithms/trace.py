@@ -51,7 +51,7 @@ class EpochRecord:
         gradient_norm: ‖∇f‖ there.
         accuracy: share of samples on the right side, held-out ones if there are any; None for a regression.
         scale: δ_z, the worth of z's last bit; None for float algorithms.
-        counts: overflows by stage of the engine; h counts words of the full gradient.
+        counts: overflows by stage of the engine; on the host h counts words of the full gradient, offset LP-SVRG's β.
         steps: inner steps, T.
         updates: words updated, T·d.
         cycles: clock cycles of the circuit.

@@ -159,7 +159,8 @@ def plain_run(
         q = [min(max(half_even(t / row_spacing) + len(rows) // 2, 0), len(rows) - 1) for t in margins]
         beta = [0] * count
         if algorithm == "lp_svrg":
-            beta = [-sum(a * b for a, b in zip(row, z, strict=True)) for row in words]
+            exact_beta = [-sum(a * b for a, b in zip(row, z, strict=True)) for row in words]
+            beta = [clip(value, path.accumulator.width) for value in exact_beta]
         elif algorithm == "lp_sgd" and loss.is_quadratic:
             beta = [-half_even(response / (delta_x * delta_z)) for response in y]
         k, k_shift = register(step * delta_x * 2.0 ** (sh + sp) / (delta_z * unit), link.multiplier_bits)

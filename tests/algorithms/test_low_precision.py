@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from algorithms.engine_host import EngineHost
 from algorithms.halp import halp
 from algorithms.low_precision import lp_sgd, lp_svrg
 from algorithms.points import Option, Parameters, Point
 from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
 from algorithms.trace import State
 from algorithms.training import train
-from sim.datapath import Links, TrainingDatapath
+from sim.datapath import Accumulation, Coefficient, Data, Increment, Links, Model, Product, TrainingDatapath
 from sim.engine import run
 from sim.errors import InputError
 from tests.algorithms.plain import HOST, Loss, plain_run, words_of
@@ -85,6 +86,37 @@ def test_so_are_those_of_halp_with_block_exponents(loss: str, power_of_two: bool
     problem, given_settings = problem_of(loss, columns=40), {**COMMON, "mu": 0.6, "power_of_two": power_of_two}
     for epochs, model in enumerate(plain_run("halp", Loss(loss), problem, BLOCKS, 3, **given_settings), 1):
         assert train(problem, "halp", BLOCKS, epochs=epochs, **given_settings).w.tolist() == model
+
+
+@pytest.mark.parametrize("loss", KINDS)
+def test_where_a_narrow_accumulator_saturates_the_offsets_of_svrg_do_too_and_are_counted(loss: str) -> None:
+    path = PATHS["halp12"].replace(accumulator=Accumulation(width=12))
+    given_settings = {**COMMON, "delta": 0.001}
+    expected = plain_run("lp_svrg", Loss(loss), problem_of(loss), path, 3, **given_settings)[-1]
+    trace = train(problem_of(loss), "lp_svrg", path, epochs=3, **given_settings)
+    assert trace.w.tolist() == expected
+    assert trace.epochs[0].counts["offset"] == 0
+    assert trace.epochs[2].counts["offset"] > 0
+    assert trace.epochs[2].counts["accumulator"] > 0
+
+
+def test_the_offsets_of_svrg_are_exact_where_float64_would_round_them() -> None:
+    """Sums past 2^53, of words of 24 and 32 bits."""
+    path = TrainingDatapath(
+        data=Data(width=24),
+        model=Model(width=32),
+        accumulator=Accumulation(width=58),
+        coefficient=Coefficient(width=8),
+        increment=Increment(width=48),
+        product=Product(cut=24),
+        link=Links(multiplier_bits=2),
+    )
+    host = EngineHost("lp_svrg", problem_of("least-squares"), path, Parameters(0.1, 1, 1, 0))
+    z = np.full(19, 2**31 - 3) * np.where(host.raw[0] > 0, 1, -1)
+    exact = [-sum(a * b for a, b in zip(row, z.tolist(), strict=True)) for row in host.raw.tolist()]
+    words, past = host.offset_words(z)
+    assert (words.tolist(), past) == (exact, 0)
+    assert any(int(float(value)) != value for value in exact)
 
 
 def points(algorithm: str, problem: Problem, path: TrainingDatapath, epochs: int = 4, **changes: Any) -> list[Point]:
