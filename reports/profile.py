@@ -126,7 +126,7 @@ def proposal_notes(proposal: Proposal) -> list[str]:
     notes = [f"kept back: {reason}" for reason in proposal.kept_back.values()]
     clipped = [node.name for node, held in _nodes(profile) if held.overflows and node.name != "u"]
     if clipped:
-        notes.append(f"{', '.join(clipped)} overflowed: what they would have held is not known, the margin is a guess")
+        notes.append(f"overflowed: {', '.join(clipped)}; what would not fit is not known, so the margin is a guess")
     if "u" in (entry.node.name for entry in proposal.nodes):
         notes.append("u saturates by design: link.index_bits is the size of a table")
     if profile.offsets != (0, 0):
