@@ -24,6 +24,11 @@ WARNINGS = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM")
 class BuildError(RuntimeError):
     """A simulator refused the sources; the text has its first messages."""
 
+    @property
+    def first(self) -> str:
+        """The first of its messages."""
+        return next((line for line in str(self).splitlines()[1:] if "rror" in line), str(self).splitlines()[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -34,16 +39,20 @@ class Design:
         sources: files, packages first.
         text: SystemVerilog of a generated top, added behind the files.
         parameters: values of the top's parameters, as SystemVerilog text.
+        included: files that the sources include.
+        flags: further options of Verilator.
     """
 
     top: str
     sources: Sequence[Path]
     text: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    included: Sequence[Path] = ()
+    flags: Sequence[str] = ()
 
     def parts(self) -> list[bytes]:
         """Return what a build depends on."""
-        texts = [part for file in self.sources for part in (file.name.encode(), file.read_bytes())]
+        texts = [part for file in (*self.sources, *self.included) for part in (file.name.encode(), file.read_bytes())]
         return [self.top.encode(), self.text.encode(), repr(sorted(self.parameters.items())).encode(), *texts]
 
     def write(self, folder: Path) -> list[Path]:
@@ -91,7 +100,16 @@ def build(design: Design, *, waves: bool = False, coverage: bool = False, simula
         from rtl_models.netlist import verilog
 
         return _build_icarus(Design(design.top, [verilog(design)]), tools, waves)
-    flags = [*WARNINGS, "--no-public-flat-rw", "-O3", "--x-assign", "fast", "--noassert", *(["--coverage"] if coverage else [])]
+    flags = [
+        *WARNINGS,
+        "--no-public-flat-rw",
+        "-O3",
+        "--x-assign",
+        "fast",
+        "--noassert",
+        *(["--coverage"] if coverage else []),
+    ]
+    flags += design.flags
 
     def make(folder: Path) -> None:
         _run_build(simulator, tools, design, folder, waves=waves, build_args=flags)

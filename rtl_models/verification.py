@@ -9,10 +9,18 @@ from pathlib import Path
 import msgspec
 
 from rtl_models.benches.bench import Configuration, Plan, Result
+from rtl_models.benches.foreign import bench_and_wrapper
 from rtl_models.benches.units import BENCHES
-from rtl_models.build import Design, build, simulate
+from rtl_models.build import BuildError, Design, build, simulate
 from rtl_models.elaborate import RTL, sources
+from rtl_models.foreign import ForeignModule
 from rtl_models.tables import table_top
+from sim.errors import InputError
+
+RESULTS = "results.json"
+"""Name of the file of results in a simulation's folder."""
+FOREIGN_FLAGS = ("-Wno-fatal", "--no-timing")
+"""Of modules that are not ours: warnings are theirs to judge, and delays are left out."""
 
 
 def verify(
@@ -46,25 +54,65 @@ def verify(
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
             return verify(unit, configurations, transactions, seed, folder=Path(name), rtl=rtl)
-    folder.mkdir(parents=True, exist_ok=True)
     text = table_top(f"{unit}_table", [bench.unit for bench in BENCHES[unit].benches(configurations)])
-    simulation = build(Design(f"{unit}_table", sources(rtl, text), text), waves=waves, coverage=coverage)
-    plan, results = folder / "plan.json", folder / "results.json"
+    plan = Plan(unit, list(configurations), list(transactions), seed, str(folder / RESULTS))
+    return _play(plan, Design(f"{unit}_table", sources(rtl, text), text), folder, coverage=coverage, waves=waves)
+
+
+def verify_foreign(
+    file: Path, transactions: int, seed: int, *, folder: Path | None = None, coverage: bool = False, waves: bool = False
+) -> Result:
+    """Return what a bench finds out about a module of the user's.
+
+    Args:
+        file: the TOML file that binds the module to a block, as `rtl_models.foreign.Binding` describes it.
+        transactions: outputs to compare.
+        seed: of the stimuli.
+        folder: for the log, the waves and the coverage of lines, branches and toggles; a temporary one by default.
+        coverage: whether to count lines, branches and toggles.
+        waves: whether to record all signals.
+
+    Raises:
+        InputError: if a tool is missing, the file or the sources are refused, or the ports do not fit the block.
+        AssertionError: if the simulation ended before the bench had.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory() as name:
+            return verify_foreign(file, transactions, seed, folder=Path(name), coverage=coverage)
+    foreign = ForeignModule.load(file)
+    bench, wrapper = bench_and_wrapper(foreign)
+    text = wrapper.text + table_top("foreign_table", [wrapper.unit])
+    flags = [*FOREIGN_FLAGS, *sorted({f"-I{source.parent}" for source in foreign.sources})]
+    design = Design("foreign_table", foreign.sources, text, included=foreign.included, flags=flags)
+    plan = Plan(
+        bench.unit_name, [bench.configuration], [transactions], seed, str(folder / RESULTS), str(Path(file).resolve())
+    )
+    try:
+        return _play(plan, design, folder, coverage=coverage, waves=waves)[0]
+    except BuildError as error:
+        raise InputError(f"{file}: sources: {error.first}") from None
+
+
+def _play(plan: Plan, design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:
+    """Build a design, run the benches of a plan, and return what they found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    simulation = build(design, waves=waves, coverage=coverage)
+    place, results = folder / "plan.json", Path(plan.results)
     results.unlink(missing_ok=True)
-    plan.write_bytes(msgspec.json.encode(Plan(unit, list(configurations), list(transactions), seed, str(results))))
+    place.write_bytes(msgspec.json.encode(plan))
     try:
         simulate(
             simulation,
             "rtl_models.benches.simulated",
             folder,
-            environment={Plan.VARIABLE: str(plan), "COCOTB_LOG_LEVEL": "WARNING"},
-            seed=seed,
+            environment={Plan.VARIABLE: str(place), "COCOTB_LOG_LEVEL": "WARNING"},
+            seed=plan.seed,
             waves=waves,
         )
     except AssertionError:
         if not results.exists():
             raise
-    found = msgspec.json.decode(results.read_bytes(), type=list[Result])
-    if len(found) != len(configurations):
-        raise AssertionError(f"{unit}: the simulation ended after {len(found)} of {len(configurations)} configurations")
+    found, wanted = msgspec.json.decode(results.read_bytes(), type=list[Result]), len(plan.configurations)
+    if len(found) != wanted:
+        raise AssertionError(f"{plan.unit}: the simulation ended after {len(found)} of {wanted} configurations")
     return found

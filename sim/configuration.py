@@ -98,22 +98,29 @@ def from_table(kind: type[S], table: dict[str, Any], source: str = "") -> S:
         raise InputError(f"{prefix}{str(error).split(' - at `$')[0]}") from None
 
 
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the table of a TOML file.
+
+    Raises:
+        InputError: for a missing or unreadable file, or broken TOML.
+    """
+    if not isinstance(path, str | Path):
+        raise InputError(f"path: got {path!r}; allowed: the path of a TOML file")
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: got {error.strerror or error}; allowed: a readable TOML file") from None
+    except (ValueError, RecursionError) as error:  # broken syntax or encoding, endless numbers or nesting
+        raise InputError(f"{path}: got broken TOML ({error}); allowed: a TOML file") from None
+
+
 def from_toml(kind: type[S], path: str | Path) -> S:
     """Return a section read from a TOML file.
 
     Raises:
         InputError: for a missing or unreadable file, broken TOML, or a bad field.
     """
-    if not isinstance(path, str | Path):
-        raise InputError(f"path: got {path!r}; allowed: the path of a TOML file")
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        table = tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"{path}: got {error.strerror or error}; allowed: a readable TOML file") from None
-    except (ValueError, RecursionError) as error:  # broken syntax or encoding, endless numbers or nesting
-        raise InputError(f"{path}: got broken TOML ({error}); allowed: a TOML file") from None
-    return from_table(kind, table, str(path))
+    return from_table(kind, read_toml(path), str(path))
 
 
 def to_toml(section: Section) -> str:
@@ -155,11 +162,11 @@ def _split(hint: Any) -> tuple[Any, msgspec.Meta | None]:
 def _type_name(base: Any) -> str:
     if isinstance(base, type) and issubclass(base, StrEnum):
         return "name"
-    return (
-        "integers"
-        if get_origin(base) is tuple
-        else {int: "integer", bool: "boolean", str: "text", float: "number"}[base]
-    )
+    if get_origin(base) is tuple:
+        return "texts" if get_args(base)[0] is str else "integers"
+    if get_origin(base) is dict:
+        return "table"
+    return {int: "integer", bool: "boolean", str: "text", float: "number"}[base]
 
 
 def _allowed(hint: Any) -> str:
@@ -179,6 +186,9 @@ def _allowed(hint: Any) -> str:
         return "a finite number" if meta is None or meta.ge is None else f"a finite number of at least {meta.ge}"
     if get_origin(base) is tuple:
         return "a list of texts" if get_args(base)[0] is str else "whole numbers"
+    if get_origin(base) is dict:
+        values = {str: "texts", int: "whole numbers"}.get(get_args(base)[1], "whole numbers and texts")
+        return f"a table of {values}"
     return "text"
 
 

@@ -47,6 +47,7 @@ class Result(msgspec.Struct):
         transactions: outputs compared.
         coverage: bins hit and bins in all, by coverage point.
         missed: bins that were not hit, as "point: bin".
+        unchecked: what a module of the user's does not have, and the bench does not check.
         seconds: time taken.
         failure: the first difference in words; empty if there is none.
         differences: part, value found, value expected, of each part of the first output that differs.
@@ -60,6 +61,7 @@ class Result(msgspec.Struct):
     transactions: int = 0
     coverage: dict[str, tuple[int, int]] = {}
     missed: list[str] = []
+    unchecked: list[str] = []
     seconds: float = 0.0
     failure: str = ""
     differences: list[tuple[str, str, str]] = []
@@ -80,6 +82,7 @@ class Plan(msgspec.Struct):
         transactions: outputs to compare, by configuration.
         seed: of the stimuli.
         results: file for the results.
+        foreign: the TOML file of a module of the user's that stands for the unit; empty for the unit itself.
     """
 
     VARIABLE: ClassVar[str] = "BITTRUE_PLAN"
@@ -90,6 +93,7 @@ class Plan(msgspec.Struct):
     transactions: list[int]
     seed: int
     results: str
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ class Bench(ABC):
 
     def __init__(self, configuration: Configuration, unit: Unit) -> None:
         self.configuration, self.unit, self.path = configuration, unit, configuration.datapath
+        self.unchecked: list[str] = []
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
@@ -198,7 +203,19 @@ class Bench(ABC):
 
 
 class StreamBench(Bench):
-    """The bench of a unit with a stream on either side."""
+    """The bench of a unit with a stream on either side.
+
+    Attributes:
+        sinks: ways in which results are taken.
+        chunk: outputs played under one pair of flows.
+        is_latency_known: whether the latency is compared where nothing stalls.
+        has_reset: whether there is a reset to be tested.
+    """
+
+    sinks: Sequence[str] = FLOWS
+    chunk: int = CHUNK
+    is_latency_known: bool = True
+    has_reset: bool = True
 
     @property
     def has_random(self) -> bool:
@@ -219,22 +236,23 @@ class StreamBench(Bench):
 
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
         """Play scripts under every pair of flows, with resets in flight; half of the time nothing stalls."""
-        pairs = [(source, sink) for source in FLOWS for sink in FLOWS]
-        points = {"flows": [f"{source} to {sink}" for source, sink in pairs], "reset": ["in flight"]}
+        pairs = [(source, sink) for source in FLOWS for sink in self.sinks]
+        points = {"flows": [f"{source} to {sink}" for source, sink in pairs]}
+        points |= {"reset": ["in flight"]} if self.has_reset else {}
         coverage = Coverage({**points, **self.points()})
         player = StreamPlayer(dut, ports, self.inputs, self.outputs, self.latency, self.has_random)
         await player.start()
         chunk = 0
         for script in self.scripts(random, transactions):
             await player.load(script)
-            for start in range(0, len(script.outputs), CHUNK):
-                span = range(start, min(start + CHUNK, len(script.outputs)))
+            for start in range(0, len(script.outputs), self.chunk):
+                span = range(start, min(start + self.chunk, len(script.outputs)))
                 source, sink = pairs[chunk // 2 % len(pairs)] if chunk % 2 else ("steady", "steady")
                 with self.explained(script, result):
                     if chunk % 16 == 8:
-                        await player.interrupt(script, span, random)
+                        await player.interrupt(script, span, random, "random" if "random" in self.sinks else "steady")
                         coverage.add([("reset", "in flight")])
-                    is_steady = source == sink == "steady"
+                    is_steady = self.is_latency_known and source == sink == "steady"
                     await player.play(script, span, flow(source, random), flow(sink, random), is_steady)
                 if result.failure:
                     coverage.close(result)

@@ -42,7 +42,17 @@ def generator_parameters(generator: RandomGenerator) -> dict[str, Any]:
 
 
 class GeneratorBench(ClockedBench):
-    """Operations on one or several generators in step, in any order."""
+    """Operations on one or several generators in step, in any order.
+
+    Attributes:
+        reset_seed: seed after a reset.
+        zero_seed: what stands for a seed of 0; 0 if none is loaded.
+        loads: whether seeds can be loaded.
+    """
+
+    reset_seed: int = REPLACEMENT_SEED
+    zero_seed: int = REPLACEMENT_SEED
+    loads: bool = True
 
     @property
     @abstractmethod
@@ -71,17 +81,17 @@ class GeneratorBench(ClockedBench):
 
         def start(seeds: Sequence[int]) -> None:
             nonlocal generators, words, steps
-            generators = [self.generator(seed or REPLACEMENT_SEED) for seed in seeds]
+            generators = [self.generator(seed or self.zero_seed) for seed in seeds]
             words, steps = [g.next() for g in generators], 0
 
         for number in range(transactions):
             is_reset = number < 2 or random.random() < 0.005
-            load, enable = random.random() < 0.02, random.random() < 0.8
+            load, enable = random.random() < 0.02 and self.loads, random.random() < 0.8
             seeds = [self._seed(random) for _ in range(self.count)]
             hits: list[tuple[str, Any]] = []
             if is_reset:
                 hits = [("operation", "reset after steps")] if steps else []
-                start([REPLACEMENT_SEED] * self.count)
+                start([self.reset_seed] * self.count)
             elif load:
                 hits = [("operation", "load while enabled" if enable else "load")]
                 hits += [("operation", "load seed 0")] if 0 in seeds else []
@@ -99,7 +109,7 @@ class GeneratorBench(ClockedBench):
                 words, steps = [g.next() for g in generators], steps + 1
 
     def _seed(self, random: Random) -> int:
-        ends = 0, 1, (1 << self.seed_bits) - 1, 1 << (self.seed_bits - 1)
+        ends = [1, (1 << self.seed_bits) - 1, 1 << (self.seed_bits - 1), *([0] if self.zero_seed else [])]
         return random.choice(ends) if random.random() < 0.4 else random.getrandbits(self.seed_bits)
 
     @property

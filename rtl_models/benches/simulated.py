@@ -12,8 +12,10 @@ import cocotb
 import msgspec
 from cocotb.utils import get_sim_time
 
-from rtl_models.benches.bench import Plan, Result
+from rtl_models.benches.bench import Bench, Plan, Result
+from rtl_models.benches.foreign import foreign_bench
 from rtl_models.benches.units import BENCHES
+from rtl_models.foreign import ForeignModule
 from rtl_models.tables import prefix
 
 
@@ -21,11 +23,16 @@ from rtl_models.tables import prefix
 async def every_configuration(dut: Any) -> None:
     """Check every configuration, one after the other; write what was found; fail if any failed."""
     plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
-    benches = BENCHES[plan.unit].benches(plan.configurations)
+    if plan.foreign:
+        benches: list[Bench] = [foreign_bench(ForeignModule.load(plan.foreign))]
+    else:
+        benches = BENCHES[plan.unit].benches(plan.configurations)
     results = []
     for number, (bench, transactions) in enumerate(zip(benches, plan.transactions, strict=True)):
         start = time.monotonic()
-        result = Result(plan.unit, bench.configuration.name, bench.unit.parameters, plan.seed)
+        result = Result(
+            plan.unit, bench.configuration.name, bench.unit.parameters, plan.seed, unchecked=bench.unchecked
+        )
         random = Random(f"{plan.seed} {result.configuration}")
         await bench.check(dut, prefix(number), random, transactions, result)
         result.seconds = time.monotonic() - start

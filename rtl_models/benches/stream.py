@@ -35,6 +35,7 @@ class Script:
         completes: for each output, the number of the input beat that completes it.
         words: for each input beat, the random word that it uses.
         hits: for each output, the coverage bins that it hits, as (point, bin).
+        is_fresh: whether the unit is reset before.
     """
 
     registers: dict[str, int] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Script:
     completes: list[int] = field(default_factory=list)
     words: list[int] = field(default_factory=list)
     hits: list[Sequence[tuple[str, Any]]] = field(default_factory=list)
+    is_fresh: bool = False
 
 
 class Difference(AssertionError):
@@ -137,7 +139,9 @@ class StreamPlayer:
                 raise Difference(0, self._output(), None, "an output right after the reset")
 
     async def load(self, script: Script) -> None:
-        """Set the registers and write the table."""
+        """Reset the unit if the script asks for it, set the registers and write the table."""
+        if script.is_fresh:
+            await self.reset()
         for name, value in script.registers.items():
             self.port(name).value = value
         for address, word in script.writes:
@@ -214,9 +218,9 @@ class StreamPlayer:
         if self.has_random and used != end:
             raise Difference(received, None, None, f"{used} random words used after {end} beats")
 
-    async def interrupt(self, script: Script, span: range, random: Random) -> None:
+    async def interrupt(self, script: Script, span: range, random: Random, sink: str) -> None:
         """Start to play, and reset while beats are under way: nothing of them may come out later."""
-        task = cocotb.start_soon(self.play(script, span, flow("random", random), flow("random", random), False))
+        task = cocotb.start_soon(self.play(script, span, flow("random", random), flow(sink, random), False))
         for _ in range(random.randint(1, 2 * self.latency + 4)):
             await self.edge
         task.cancel()
