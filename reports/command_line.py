@@ -1,4 +1,4 @@
-"""The command line: `bittrue train`, `explore`, `datapath`, `check`, `verify`, `bench`."""
+"""The command line: `bittrue train`, `explore`, `datapath`, `check`, `verify`, `vectors`, `bench`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.live import Live
 from algorithms.readers import SOURCES
 from algorithms.training import algorithm_names
 from reports.shipped import study_names
+from reports.vectors_command import vectors
 from reports.verify_command import verify
 from sim.datapath import preset_names
 from sim.errors import InputError, whole_number
@@ -376,6 +377,7 @@ def bench(
 
 
 app.command()(verify)
+app.command()(vectors)
 
 
 def datapath_of(argument: str | None) -> TrainingDatapath:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +46,10 @@ class Request(msgspec.Struct, frozen=True):
     rtl: Path | None = None
 
     def rerun(self, configuration: str) -> str:
-        """Return the command line that repeats one configuration with the same stimuli."""
+        """Return the command line that repeats one configuration, or all of them, with the same stimuli."""
+        is_one = self.source is None and any(one.name == configuration for one in self.configurations)
         words = ["bittrue", "verify", *([] if self.source is None else [self.source]), "--unit", self.unit]
-        words += [] if self.source is not None else ["--configuration", configuration]
+        words += ["--configuration", configuration] if is_one else []
         words += ["--seed", str(self.seed), "-n", str(self.transactions)]
         words += [] if self.rtl is None else ["--rtl", str(self.rtl)]
         return shlex.join(words)
@@ -174,7 +175,7 @@ def run_verification(
     waves: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Finding]:
-    """Yield what every bench finds out; a failed configuration is run once more, alone and with waves.
+    """Yield what every bench finds out; the first failed configuration of a unit runs once more, alone and with waves.
 
     Args:
         wanted: what to verify.
@@ -188,19 +189,20 @@ def run_verification(
     find_toolchain()
     for request in wanted:
         tell(f"{request.unit}: building and running {len(request.configurations)} configurations")
-        kept = folder / request.unit if waves else None
+        kept, is_first = folder / request.unit if waves else None, True
         for result in _run(request, kept):
             finding = Finding(result, request.rerun(result.configuration), request.source is not None)
             if kept is not None:
                 finding.waves = str(kept / "dump.vcd")
-            if result.failure and result.failed_at:
+            if result.failed_at and is_first:
+                is_first = False
                 tell(f"{request.unit} {result.configuration}: running it again with waves")
                 _investigate(request, finding, folder)
             yield finding
 
 
 def _run(request: Request, folder: Path | None) -> list[Result]:
-    """Return the results of a request; a simulation that ends early is a failure of its configurations."""
+    """Return the results of a request; a simulation that ends before its benches do is one failure of all."""
     from rtl_models.benches.bench import Result
     from rtl_models.build import BuildError
     from rtl_models.elaborate import RTL
@@ -211,18 +213,22 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
         try:
             return verify(
                 request.unit, request.configurations, counts, request.seed,
-                folder=folder or Path(temporary), rtl=request.rtl or RTL, waves=folder is not None,
+                folder=(folder or Path(temporary)).resolve(), rtl=(request.rtl or RTL).resolve(),
+                waves=folder is not None,
             )  # fmt: skip
         except BuildError as error:
             first = str(error).splitlines()[:2]
             raise InputError(f"rtl: {': '.join(first)}") from None
         except AssertionError as error:
-            return [Result(request.unit, c.name, {}, request.seed, failure=str(error)) for c in request.configurations]
+            names = [one.name for one in request.configurations]
+            name = names[0] if len(names) == 1 else f"all {len(names)} configurations"
+            return [Result(request.unit, name, {}, request.seed, failure=str(error))]
 
 
 def _investigate(request: Request, finding: Finding, folder: Path) -> None:
     """Run a failed configuration alone, keep its waves, and draw the cycles before the first difference."""
     from reports.waveforms import draw_failure
+    from rtl_models.benches.units import BENCHES
 
     result = finding.result
     number = [one.name for one in request.configurations].index(result.configuration)
@@ -234,7 +240,8 @@ def _investigate(request: Request, finding: Finding, folder: Path) -> None:
         result.failure += "\n  it does not fail when it runs alone: the unit depends on registers that no reset sets"
         return
     finding.waves, finding.picture = str(waves), str(place / "failure.svg")
-    draw_failure(alone.configurations[0], again, waves, Path(finding.picture))
+    bench = BENCHES[alone.unit].benches(alone.configurations)[0]
+    draw_failure(bench, again, waves, Path(finding.picture))
 
 
 def verification_table(title: str, findings: Sequence[Finding]) -> Table:
@@ -246,8 +253,8 @@ def verification_table(title: str, findings: Sequence[Finding]) -> Table:
         table.add_column(name, justify="left" if name == "result" else "right", no_wrap=True)
     for finding in findings:
         result = finding.result
-        named = parameters_text(result) if finding.shows_parameters else result.configuration
-        outcome = "[green]equal[/]" if result.passed else "[red]DIFFERS[/]" if result.failure else "[red]OPEN[/]"
+        named = parameters_text(result.parameters) if finding.shows_parameters else result.configuration
+        outcome = "[green]equal[/]" if result.passed else "[red]DIFFERS[/]" if result.failure else "[red]MISSED[/]"
         hit, bins = coverage(result)
         table.add_row(
             result.unit, Text(named), f"{result.transactions:,}", f"{hit}/{bins}", outcome, f"{result.seconds:.1f} s"
@@ -255,9 +262,15 @@ def verification_table(title: str, findings: Sequence[Finding]) -> Table:
     return table
 
 
-def parameters_text(result: Result) -> str:
-    """Return a unit's parameters in words, the modes without the name of their package."""
-    return ", ".join(f"{name} {value.rpartition('::')[2]}" for name, value in result.parameters.items())
+def parameters_text(parameters: Mapping[str, str]) -> str:
+    """Return a unit's parameters in words, the modes without the name of their package.
+
+    Example:
+        >>> parameters_text({"Cut": "6", "Rounding": "bittrue_pkg::TIES_EVEN", "Centered": "1'b1"})
+        'Cut 6, Rounding TIES_EVEN, Centered 1'
+    """
+    shown = {name: value.rpartition("::")[2].removeprefix("1'b") for name, value in parameters.items()}
+    return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
 def coverage(result: Result) -> tuple[int, int]:

@@ -6,15 +6,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reports.files import writable
-from rtl_models.benches.bench import Configuration, Field, Result
-from rtl_models.benches.units import BENCHES
+from rtl_models.benches.bench import Bench, Field, Result
 from rtl_models.tables import prefix
-
-if TYPE_CHECKING:
-    from rtl_models.benches.bench import Bench
 
 CYCLES = 5
 """Clock cycles in a picture besides the unit's latency; the last one is the one that differs."""
@@ -83,12 +79,12 @@ def cycles(waves: Path, clock: str, ports: Sequence[str], end: int, count: int) 
     return list(found)
 
 
-def draw_failure(configuration: Configuration, result: Result, waves: Path, picture: Path) -> None:
+def draw_failure(bench: Bench, result: Result, waves: Path, picture: Path) -> None:
     """Draw the cycles up to the first difference, the expected values beside those found.
 
     Args:
-        configuration: that failed, run alone.
-        result: of that run.
+        bench: of the configuration that failed.
+        result: of its run, in which it was alone.
         waves: its VCD file.
         picture: SVG file to write.
 
@@ -99,7 +95,6 @@ def draw_failure(configuration: Configuration, result: Result, waves: Path, pict
 
     import wavedrom
 
-    bench = BENCHES[result.unit].benches([configuration])[0]
     ports = [prefix(0) + port.name for port in bench.unit.ports]
     found = cycles(waves, f"{prefix(0)}clk_i", ports, result.failed_at, CYCLES + bench.latency)
     drawing = wavedrom.render(json.dumps(diagram(bench, result, found)))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from rtl_models.benches.bench import Bench, Coverage, Result
 from rtl_models.benches.stream import PERIOD_NS, Beat
@@ -39,11 +39,23 @@ class Row:
 
 
 class ClockedBench(Bench):
-    """Stimuli and reference of a unit that never waits; `inputs` and `outputs` name all its ports but the clock."""
+    """Stimuli and reference of a unit that never waits; `inputs` and `outputs` name all its ports but the clock.
+
+    Attributes:
+        untimed: names of the inputs that count in `vectors`; reset and enable do not.
+        order: how rows of `vectors` hang together.
+    """
+
+    untimed: ClassVar[Sequence[str]]
+    order: ClassVar[str]
 
     @abstractmethod
     def rows(self, random: Random, transactions: int) -> Iterator[Row]:
         """Yield so many rows, the first of them with the unit in reset."""
+
+    @abstractmethod
+    def vectors(self, random: Random, count: int) -> Iterator[Row]:
+        """Yield inputs, one row a value that is taken, each with the outputs that it leads to, whatever the latency."""
 
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
         """Play the rows through one instance; stop at the first difference."""
@@ -85,8 +97,8 @@ class ClockedBench(Bench):
         ]
         for part in self.fields():
             if part.of(got) != part.of(row.outputs):
-                lines.append(f"  {part.name}: got {part.text(got)}, expected {part.text(row.outputs)}")
                 result.differences.append((part.name, part.text(got), part.text(row.outputs)))
+                lines.append(f"  {part.name}: got {part.text(got)}, expected {part.text(row.outputs)}")
         for before in recent:
             lines.append(
                 "  inputs " + ", ".join(f"{n} {v:#x}" for n, v in zip(self.inputs, before.inputs, strict=True))

@@ -54,6 +54,11 @@ class GeneratorBench(ClockedBench):
     zero_seed: int = REPLACEMENT_SEED
     loads: bool = True
 
+    order = (
+        "Rows in order, the first with load_i: with load_i every register takes its seed, without it one step; "
+        "the output is that after this."
+    )
+
     @property
     @abstractmethod
     def seed_bits(self) -> int:
@@ -108,6 +113,17 @@ class GeneratorBench(ClockedBench):
             elif not is_reset and enable:
                 words, steps = [g.next() for g in generators], steps + 1
 
+    def vectors(self, random: Random, count: int) -> Iterator[Row]:
+        """Yield steps, and now and then a seed."""
+        generators: list[LinearGenerator] = []
+        for number in range(count):
+            load, seeds = number == 0 or random.random() < 0.02, [0] * self.count
+            if load:
+                seeds = [self._seed(random) for _ in range(self.count)]
+                generators = [self.generator(seed or self.zero_seed) for seed in seeds]
+            words = [generator.next() for generator in generators]
+            yield Row((int(load), pack(seeds, self.seed_bits)), (self.output(words),))
+
     def _seed(self, random: Random) -> int:
         ends = [1, (1 << self.seed_bits) - 1, 1 << (self.seed_bits - 1), *([0] if self.zero_seed else [])]
         return random.choice(ends) if random.random() < 0.4 else random.getrandbits(self.seed_bits)
@@ -132,8 +148,14 @@ class Xorshift32Bench(GeneratorBench):
 
     unit_name = "xorshift32"
     inputs = ("rst_ni", "load_i", "seed_i", "enable_i")
+    untimed = ("load_i", "seed_i")
     outputs = ("word_o",)
     seed_bits = WORD_BITS
+
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no xorshift32."""
+        return _other_kind(datapath, Generator.XORSHIFT32)
 
     def generator(self, seed: int) -> LinearGenerator:
         """Return the reference."""
@@ -145,12 +167,13 @@ class LfsrBench(GeneratorBench):
 
     unit_name = "lfsr"
     inputs = ("rst_ni", "load_i", "seed_i", "enable_i")
+    untimed = ("load_i", "seed_i")
+    outputs = ("word_o",)
+
     @classmethod
     def unused(cls, datapath: TrainingDatapath) -> str:
-        """Return why a datapath has no xorshift32."""
-        return _other_kind(datapath, Generator.XORSHIFT32)
-
-    outputs = ("word_o",)
+        """Return why a datapath has no lfsr."""
+        return _other_kind(datapath, Generator.LFSR)
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
@@ -162,11 +185,6 @@ class LfsrBench(GeneratorBench):
     def seed_bits(self) -> int:
         """Bits of the register."""
         return self.path.generator.width
-    @classmethod
-    def unused(cls, datapath: TrainingDatapath) -> str:
-        """Return why a datapath has no lfsr."""
-        return _other_kind(datapath, Generator.LFSR)
-
 
     def generator(self, seed: int) -> LinearGenerator:
         """Return the reference."""
@@ -179,8 +197,16 @@ class RandomLanesBench(GeneratorBench):
 
     unit_name = "random_lanes"
     inputs = ("rst_ni", "load_i", "seeds_i", "enable_i")
+    untimed = ("load_i", "seeds_i")
     outputs = ("random_o",)
     seed_bits = WORD_BITS
+
+    @classmethod
+    def unused(cls, datapath: TrainingDatapath) -> str:
+        """Return why a datapath has no random lanes."""
+        if datapath.model.random_bits:
+            return ""
+        return "model.random_bits: got 0; allowed for random_lanes: at least 1"
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
@@ -191,13 +217,6 @@ class RandomLanesBench(GeneratorBench):
             "RandomBits": path.model.random_bits,
             **generator_parameters(path.generator),
         }
-
-    @classmethod
-    def unused(cls, datapath: TrainingDatapath) -> str:
-        """Return why a datapath has no random lanes."""
-        if datapath.model.random_bits:
-            return ""
-        return "model.random_bits: got 0; allowed for random_lanes: at least 1"
 
     @property
     def count(self) -> int:
@@ -223,6 +242,12 @@ class RandomLanesBench(GeneratorBench):
         return super()._seed(random)
 
 
+def _other_kind(datapath: TrainingDatapath, kind: Generator) -> str:
+    """Return why a datapath has no generator of a kind, nothing if it has."""
+    found = datapath.generator.kind
+    return "" if found is kind else f"generator.kind: got {found}; allowed for {kind}: {kind}"
+
+
 def _path(lanes: int, bits: int, **generator: Any) -> TrainingDatapath:
     """Return a datapath with these lanes, random bits and generators."""
     path = TrainingDatapath(lanes=lanes, generator=RandomGenerator(**generator), biased_ok=True)
@@ -233,12 +258,6 @@ _LFSR: dict[str, Any] = {"kind": Generator.LFSR}
 XORSHIFT32_CONFIGURATIONS = [Configuration("xorshift32", _path(1, 32))]
 LFSR_CONFIGURATIONS = [
     Configuration("32_bits", _path(1, 32, **_LFSR)),
-def _other_kind(datapath: TrainingDatapath, kind: Generator) -> str:
-    """Return why a datapath has no generator of a kind, nothing if it has."""
-    found = datapath.generator.kind
-    return "" if found is kind else f"generator.kind: got {found}; allowed for {kind}: {kind}"
-
-
     Configuration("32_bits_one_step", _path(1, 32, **_LFSR, leap=1)),
     Configuration("33_bits", _path(1, 32, **_LFSR, width=33, leap=33)),
     Configuration("48_bits", _path(1, 32, **_LFSR, width=48, leap=17)),

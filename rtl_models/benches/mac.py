@@ -38,6 +38,11 @@ class MacBench(ClockedBench):
     unit_name = "mac"
     inputs: ClassVar = ("rst_ni", "clear_i", "enable_i", "a_i", "b_i")
     outputs: ClassVar = ("sum_o", "overflow_o")
+    untimed: ClassVar = ("clear_i", "a_i", "b_i")
+    order: ClassVar = (
+        "Rows in order, the first with clear_i: every row adds its pair, with clear_i to a new sum, "
+        "and its outputs are the sum and the flag after that."
+    )
 
     def __init__(self, configuration: Configuration, unit: Unit) -> None:
         super().__init__(configuration, unit)
@@ -115,6 +120,18 @@ class MacBench(ClockedBench):
                     is_clear = number == 0 and (kind == "steered" or random.random() < 0.5)
                     yield self._row(state, pair, is_clear=is_clear, hits=[("kind", kind)])
                     left -= 1
+
+    def vectors(self, random: Random, count: int) -> Iterator[Row]:
+        """Yield pairs of all kinds, each with the sum right after it."""
+        kinds, state, number = self.points()["kind"], State(), 0
+        while number < count:
+            kind = random.choice(kinds)
+            for first, pair in enumerate(self._pairs(kind, random)[: count - number]):
+                is_clear = first == 0 and (number == 0 or kind == "steered" or random.random() < 0.5)
+                row = self._row(state, pair, is_clear=is_clear)
+                _, clear, _, a, b = row.inputs
+                yield Row((clear, a, b), row.outputs)
+                number += 1
 
     def _row(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, product
+from itertools import chain, count, islice, product, repeat
 from random import Random
 from typing import Any
 
@@ -73,6 +73,8 @@ class RequantizerBench(ClockedBench):
     unit_name = "requantizer"
     inputs = ("rst_ni", "enable_i", "value_i", "random_i")
     outputs = ("value_o", "overflow_o")
+    untimed = ("value_i", "random_i")
+    order = "Every row stands alone: its outputs are those of its inputs."
 
     @classmethod
     def parameters(cls, configuration: Configuration) -> Parameters:
@@ -181,6 +183,13 @@ class RequantizerBench(ClockedBench):
             if self.latency and enable:
                 in_flight.pop()
                 in_flight.appendleft(entering)
+
+    def vectors(self, random: Random, count: int) -> Iterator[Row]:
+        """Yield the directed values in random order, then constrained ones."""
+        directed = self.directed()
+        random.shuffle(directed)
+        for value, word in islice(chain(directed, (self.stimulus(random) for _ in repeat(None))), count):
+            yield Row((value & ((1 << self.source.width) - 1), word), self.expected(value, word))
 
     def points(self) -> dict[str, list[Any]]:
         """Return the bins that this configuration can hit."""
