@@ -22,6 +22,7 @@ from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem
 from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from algorithms.trace import EpochRecord, State, Trace
 from algorithms.training import algorithm_names, train
+from rtl_models.reference_models import DotProductModel, GeneratorModel, MacModel, RequantizerModel, Scoreboard
 from sim import engine
 from sim.accumulate import Accumulator, dot, matmul
 from sim.checks import Check, check_datapath
@@ -66,11 +67,13 @@ __all__ = [
     "Cost",
     "Data",
     "DataSpec",
+    "DotProductModel",
     "EpochJob",
     "EpochRecord",
     "EpochResult",
     "Exponents",
     "Generator",
+    "GeneratorModel",
     "HeldOut",
     "Increment",
     "InputError",
@@ -81,6 +84,7 @@ __all__ = [
     "Links",
     "Logistic",
     "Loss",
+    "MacModel",
     "Model",
     "NodeProfile",
     "OneVsRest",
@@ -97,10 +101,12 @@ __all__ = [
     "RawRows",
     "Registers",
     "Requantizer",
+    "RequantizerModel",
     "Role",
     "Rounding",
     "Samples",
     "Scaling",
+    "Scoreboard",
     "Settings",
     "SmoothedHinge",
     "Softmax",

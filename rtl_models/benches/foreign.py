@@ -42,7 +42,7 @@ class ForeignStream(StreamBench):
     """
 
     def __init__(self, foreign: ForeignModule, inner: Bench, wrapper: Wrapper) -> None:
-        super().__init__(inner.configuration, inner.unit)
+        super().__init__(inner.configuration, replace(inner.unit, ports=wrapper.unit.ports))
         binding = foreign.binding
         self.foreign, self.inner = foreign, inner
         self.masks = [wrapper.masks[self.unit_port(name, "m_axis_")] for name in self.outputs]
@@ -83,9 +83,9 @@ class ForeignStream(StreamBench):
         return [part for part in parts if self.masks[part.port] >> part.low & ((1 << part.width) - 1)]
 
     def input_fields(self) -> list[Field]:
-        """Return the parts of an input beat."""
-        ports = [self.unit_port(name, "s_axis_") for name in self.inputs]
-        return [Field(name, n, 0, self.unit.width(ports[n])) for n, name in enumerate(self.inputs)]
+        """Return the parts of an input beat, as our unit's bench has them."""
+        parts = [(part, self.inner.inputs[part.port]) for part in self.inner.input_fields()]
+        return [replace(part, port=self.inputs.index(name)) for part, name in parts if name in self.inputs]
 
 
 class ForeignRequantizer(ForeignStream):
