@@ -36,6 +36,7 @@ class Request(msgspec.Struct, frozen=True):
         transactions: outputs to compare under each configuration.
         source: the datapath as it was named, None for the unit's default configurations.
         rtl: folder of the sources, None for the package's own.
+        dut: the TOML file of a module of the user's that stands for the unit, None for the unit itself.
     """
 
     unit: str
@@ -44,13 +45,22 @@ class Request(msgspec.Struct, frozen=True):
     transactions: int = TRANSACTIONS
     source: str | None = None
     rtl: Path | None = None
+    dut: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """The unit, or the user's module, as messages and folders name it."""
+        return self.unit if self.dut is None else self.configurations[0].name
 
     def rerun(self, configuration: str) -> str:
         """Return the command line that repeats one configuration, or all of them, with the same stimuli."""
+        stimuli = ["--seed", str(self.seed), "-n", str(self.transactions)]
+        if self.dut is not None:
+            return shlex.join(["bittrue", "verify", "--dut", str(self.dut), *stimuli])
         is_one = self.source is None and any(one.name == configuration for one in self.configurations)
         words = ["bittrue", "verify", *([] if self.source is None else [self.source]), "--unit", self.unit]
         words += ["--configuration", configuration] if is_one else []
-        words += ["--seed", str(self.seed), "-n", str(self.transactions)]
+        words += stimuli
         words += [] if self.rtl is None else ["--rtl", str(self.rtl)]
         return shlex.join(words)
 
@@ -111,9 +121,7 @@ def requests(
     from rtl_models.benches.units import BENCHES, CONFIGURATIONS
     from rtl_models.elaborate import sources
 
-    whole_number("transactions", transactions, 1, MOST_TRANSACTIONS)
-    if seed is not None:
-        whole_number("seed", seed, 0, 2**32 - 1)
+    _check_stimuli(seed, transactions)
     if rtl is not None and not sources(rtl):
         raise InputError(f"rtl: got {str(rtl)!r}; allowed: a folder of SystemVerilog sources")
     for unit in units:
@@ -136,6 +144,33 @@ def requests(
         number = default_seed(unit) if seed is None else seed
         found.append(Request(unit, list(chosen), number, transactions, source, rtl))
     return found
+
+
+def foreign_request(dut: Path, *, seed: int | None = None, transactions: int = TRANSACTIONS) -> Request:
+    """Return what is to be verified of a module of the user's.
+
+    Args:
+        dut: the TOML file that binds it to a block.
+        seed: of the stimuli; by default the name of the unit that it stands for decides.
+        transactions: outputs to compare.
+
+    Raises:
+        InputError: for a bad file, sources that are refused, ports that do not fit the block, or a missing tool.
+    """
+    require_modules()
+    from rtl_models.benches.foreign import foreign_bench
+    from rtl_models.foreign import ForeignModule
+
+    _check_stimuli(seed, transactions)
+    bench = foreign_bench(ForeignModule.load(dut))
+    number = default_seed(bench.unit_name) if seed is None else seed
+    return Request(bench.unit_name, [bench.configuration], number, transactions, dut=dut)
+
+
+def _check_stimuli(seed: int | None, transactions: int) -> None:
+    whole_number("transactions", transactions, 1, MOST_TRANSACTIONS)
+    if seed is not None:
+        whole_number("seed", seed, 0, 2**32 - 1)
 
 
 def unit_name(unit: str) -> str:
@@ -188,8 +223,8 @@ def run_verification(
     """
     find_toolchain()
     for request in wanted:
-        tell(f"{request.unit}: building and running {len(request.configurations)} configurations")
-        kept, is_first = folder / request.unit if waves else None, True
+        tell(f"{request.label}: building and running {len(request.configurations)} configurations")
+        kept, is_first = folder / request.label if waves else None, True
         for result in _run(request, kept):
             finding = Finding(result, request.rerun(result.configuration), request.source is not None)
             if kept is not None:
@@ -206,16 +241,16 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
     from rtl_models.benches.bench import Result
     from rtl_models.build import BuildError
     from rtl_models.elaborate import RTL
-    from rtl_models.verification import verify
+    from rtl_models.verification import verify, verify_foreign
 
     counts = [request.transactions] * len(request.configurations)
     with tempfile.TemporaryDirectory() as temporary:
+        options: dict[str, Any] = {"folder": (folder or Path(temporary)).resolve(), "waves": folder is not None}
         try:
-            return verify(
-                request.unit, request.configurations, counts, request.seed,
-                folder=(folder or Path(temporary)).resolve(), rtl=(request.rtl or RTL).resolve(),
-                waves=folder is not None,
-            )  # fmt: skip
+            if request.dut is not None:
+                return [verify_foreign(request.dut, request.transactions, request.seed, **options)]
+            rtl = (request.rtl or RTL).resolve()
+            return verify(request.unit, request.configurations, counts, request.seed, rtl=rtl, **options)
         except BuildError as error:
             first = str(error).splitlines()[:2]
             raise InputError(f"rtl: {': '.join(first)}") from None
@@ -228,19 +263,24 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
 def _investigate(request: Request, finding: Finding, folder: Path) -> None:
     """Run a failed configuration alone, keep its waves, and draw the cycles before the first difference."""
     from reports.waveforms import draw_failure
+    from rtl_models.benches.foreign import foreign_bench
     from rtl_models.benches.units import BENCHES
+    from rtl_models.foreign import ForeignModule
 
     result = finding.result
     number = [one.name for one in request.configurations].index(result.configuration)
     alone = msgspec.structs.replace(request, configurations=[request.configurations[number]])
-    place = folder / f"{request.unit}-{number}"
+    place = folder / f"{request.label}-{number}"
     again = _run(alone, place)[0]
     waves = place / "dump.vcd"
     if not (again.failure and again.failed_at and waves.exists()):
         result.failure += "\n  it does not fail when it runs alone: the unit depends on registers that no reset sets"
         return
     finding.waves, finding.picture = str(waves), str(place / "failure.svg")
-    bench = BENCHES[alone.unit].benches(alone.configurations)[0]
+    if request.dut is None:
+        bench = BENCHES[alone.unit].benches(alone.configurations)[0]
+    else:
+        bench = foreign_bench(ForeignModule.load(request.dut))
     draw_failure(bench, again, waves, Path(finding.picture))
 
 

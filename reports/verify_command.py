@@ -38,10 +38,16 @@ def verify(
     rtl: Annotated[
         Path | None, typer.Option(help="Folder of sources, say a changed copy, in place of the package's own.")
     ] = None,
+    dut: Annotated[
+        Path | None,
+        typer.Option(
+            "--dut", metavar="FILE.toml", help="A module of your own that claims to be a unit; instead of all."
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
-    """Run the RTL's units in a simulator beside the reference, output by output.
+    """Run the RTL's units, or a module of your own, in a simulator beside the reference, output by output.
 
     A failure shows the first difference and the command that repeats it; its waves and a picture are kept.
 
@@ -49,17 +55,25 @@ def verify(
     """
     from reports import command_line
     from reports.files import check_writable
-    from reports.verify import requests, run_verification
+    from reports.verify import foreign_request, requests, run_verification
+    from sim.errors import InputError
 
     check_writable(json, junit)
+    if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
+        raise InputError("dut: got it with a datapath, --unit, --configuration or --rtl; allowed: by itself")
     path = None if datapath is None else command_line.datapath_of(datapath)
-    wanted = requests(
-        unit or (), path, source=datapath, configuration=configuration, seed=seed, transactions=transactions, rtl=rtl
-    )
-    name = "" if path is None else f" of {path.name}"
-    title = f"units{name} against the reference; seeds " + ", ".join(f"{one.unit} {one.seed}" for one in wanted)
+    if dut is not None:
+        wanted = [foreign_request(dut, seed=seed, transactions=transactions)]
+    else:
+        wanted = requests(
+            unit or (), path, source=datapath, configuration=configuration, seed=seed, transactions=transactions,
+            rtl=rtl,
+        )  # fmt: skip
+    name = "units" if path is None else f"units of {path.name}"
+    name = name if dut is None else wanted[0].label
+    title = f"{name} against the reference; seeds " + ", ".join(f"{one.unit} {one.seed}" for one in wanted)
     if seed is not None:
-        title = f"units{name} against the reference; seed {seed}"
+        title = f"{name} against the reference; seed {seed}"
     with command_line.notes.status("", spinner="dots") as status:
 
         def tell(line: str) -> None:
@@ -86,6 +100,9 @@ def show(title: str, name: str, findings: list[Finding], json: Path | None, juni
 
     out = command_line.out
     out.print(verification_table(title, findings))
+    for result in (finding.result for finding in findings if finding.result.unchecked):
+        line = f"not checked of {result.configuration}: {'; '.join(result.unchecked)}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
     failed = [finding for finding in findings if not finding.result.passed]
     for finding in failed:
         out.print()
