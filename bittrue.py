@@ -22,6 +22,7 @@ from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem
 from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from algorithms.trace import EpochRecord, State, Trace
 from algorithms.training import algorithm_names, train
+from algorithms.zipml.levels import column_levels, levels_of, mean_variance
 from rtl_models.reference_models import DotProductModel, GeneratorModel, MacModel, RequantizerModel, Scoreboard
 from sim import engine
 from sim.accumulate import Accumulator, dot, matmul
@@ -52,7 +53,8 @@ from sim.proposal import Proposal, propose
 from sim.quantize import Requantizer, dequantize, quantize, requantize
 from sim.random_bits import Lfsr, RandomWords, Role, Xorshift32
 from sim.ranges import RangeAnalysis, analyse
-from sim.rows import RawRows
+from sim.row_formats import RowFormat
+from sim.rows import PackedRows, RawRows
 from sim.statistics import Statistics
 
 __version__ = "0.1.0"
@@ -90,6 +92,7 @@ __all__ = [
     "OneVsRest",
     "Option",
     "Overflow",
+    "PackedRows",
     "Problem",
     "Product",
     "Profile",
@@ -104,6 +107,7 @@ __all__ = [
     "RequantizerModel",
     "Role",
     "Rounding",
+    "RowFormat",
     "Samples",
     "Scaling",
     "Scoreboard",
@@ -119,15 +123,18 @@ __all__ = [
     "analyse",
     "check_algorithm",
     "check_datapath",
+    "column_levels",
     "conformance_set",
     "dequantize",
     "dot",
     "engine",
     "estimate",
+    "levels_of",
     "load",
     "load_problem",
     "load_samples",
     "matmul",
+    "mean_variance",
     "prepare",
     "preset_names",
     "problem_of",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -181,8 +182,8 @@ def _binned(points: Floats, levels: Floats) -> _Points:
     shifted = points.reshape(-1) - middle
     spacing = levels[1] - levels[0]
     place = np.clip(np.ceil((points.reshape(-1) - levels[0]) / spacing), 0, len(levels) - 1).astype(np.int64)
-    counts, sums, squares = (np.bincount(place, w, len(levels)) for w in (np.ones_like(shifted), shifted, shifted**2))
-    return _Points.of(levels - middle, counts * 1.0, sums * 1.0, squares * 1.0)
+    totals: list[Any] = [np.bincount(place, w, len(levels)) for w in (np.ones_like(shifted), shifted, shifted**2)]
+    return _Points.of(levels - middle, *totals)
 
 
 def _least(points: _Points, intervals: int, method: Method) -> list[int]:

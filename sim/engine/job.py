@@ -18,7 +18,7 @@ from sim.profile import NODES, NodeProfile, Profile
 from sim.quantize import INTERMEDIATE_BITS, mode_of
 from sim.random_bits import LARGEST_SEED
 from sim.ranges import Interval, analyse
-from sim.rows import RawRows
+from sim.rows import PackedRows, RawRows, Rows, rows_from
 
 STAGES = {"t": "accumulator", "u": "index", "c": "coefficient", "a": "increment", "z": "model"}
 """The stage that a node's overflows are counted under; p is a wire, and the host saturates h."""
@@ -66,7 +66,7 @@ class EpochJob:
     Args:
         datapath: widths, modes, lanes, random sources.
         link: the unit between dot product and coefficient.
-        rows: the samples, N rows of d data words.
+        rows: the samples, N rows of d data words, raw or packed.
         indices: the row of each step, shape (T,).
         z: model or offset words at the start, shape (d,).
         h: full gradient times the step size, in increments' last bits, shape (d,).
@@ -99,7 +99,7 @@ class EpochJob:
 
     datapath: TrainingDatapath
     link: Link
-    rows: RawRows
+    rows: Rows
     indices: Words
     z: Words
     h: Words
@@ -113,15 +113,18 @@ class EpochJob:
     first_step: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (("datapath", TrainingDatapath), ("rows", RawRows), ("registers", Registers)):
-            if not isinstance(getattr(self, name), kind):
-                raise InputError(f"{name}: got {type(getattr(self, name)).__name__}; allowed: {kind.__name__}")
+        kinds = (("datapath", (TrainingDatapath,)), ("rows", (RawRows, PackedRows)), ("registers", (Registers,)))
+        for name, allowed in kinds:
+            if not isinstance(getattr(self, name), allowed):
+                names = " or ".join(kind.__name__ for kind in allowed)
+                raise InputError(f"{name}: got {type(getattr(self, name)).__name__}; allowed: {names}")
         path, (count, columns) = self.datapath, self.rows.shape
         object.__setattr__(self, "link", mode_of(Link, "link", self.link))
         analyse(path, columns, self.link).require_representable()
-        for name, words in (("rows.dot", self.rows.dot), ("rows.update", self.rows.update)):
-            if words is not None:
-                _inside(name, words, Interval.of_width(path.data.width))
+        for name, low, high in self.rows.limits():
+            _within(name, low, high, Interval.of_width(path.data.width))
+        if isinstance(self.rows, PackedRows) and self.rows.fmt.lanes != path.lanes:
+            raise InputError(f"rows.fmt.lanes: got {self.rows.fmt.lanes}; allowed: {path.lanes}, those of the datapath")
         whole_number("seed", self.seed, 0, LARGEST_SEED)
         whole_number("first_step", self.first_step, 0, 1 << 48)
         for name, bits in (("multiplier", path.link.multiplier_bits), ("index_multiplier", path.link.multiplier_bits)):
@@ -199,8 +202,7 @@ class EpochJob:
             "registers": [getattr(self.registers, name) for name in Registers.__slots__],
             "seed": self.seed,
             "first_step": self.first_step,
-            "rows_dot": self.rows.dot,
-            **({} if self.rows.update is None else {"rows_update": self.rows.update}),
+            **self.rows.content(),
             **{name: getattr(self, name) for name in (*_ALWAYS, *RECORDS[self.link])},
         }
         with Path(path).open("wb") as file:
@@ -226,7 +228,7 @@ class EpochJob:
             return cls(
                 datapath=from_table(TrainingDatapath, tomllib.loads(str(data["datapath"])), str(path)),
                 link=link,
-                rows=RawRows(data["rows_dot"], data.get("rows_update")),
+                rows=rows_from(data),
                 registers=Registers(*(int(n) for n in data["registers"])),
                 seed=int(data["seed"]),
                 first_step=int(data["first_step"]),
@@ -244,7 +246,10 @@ _ALWAYS = ("indices", "z", "h", "exponents")
 
 
 def _inside(name: str, array: NDArray[np.integer], allowed: Interval) -> None:
-    low, high = int(array.min()), int(array.max())
+    _within(name, int(array.min()), int(array.max()), allowed)
+
+
+def _within(name: str, low: int, high: int, allowed: Interval) -> None:
     if low < allowed.low or high > allowed.high:
         raise InputError(f"{name}: got values from {low} to {high}; allowed: {allowed.low} to {allowed.high}")
 
