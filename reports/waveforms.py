@@ -14,8 +14,10 @@ from rtl_models.tables import prefix
 
 CYCLES = 5
 """Clock cycles in a picture besides the unit's latency; the last one is the one that differs."""
-LONGEST = 14
-"""Characters of a value; longer ones lose their middle."""
+LONGEST, LABEL = 14, 22
+"""Characters of a value and of a name; longer values lose their middle, longer names their end."""
+DECIMAL = 16
+"""Bits of an unsigned value past which it is shown in hex."""
 MOST_PARTS = 6
 """Parts of a port that are shown one by one."""
 CHARACTER, SLANTS, BRICK = 7.5, 16, 40
@@ -113,7 +115,8 @@ def diagram(bench: Bench, result: Result, found: Sequence[Cycle]) -> dict[str, A
         if port.name == "clk_i":
             continue
         values = [cycle[prefix(0) + port.name] for cycle in found]
-        lanes += _port_lanes(port.name, port.width, parts.get(port.name, []), values, differing)
+        known = parts.get(port.name) or [Field(port.name, 0, 0, port.width)]
+        lanes += _port_lanes(port.name, known, values, differing)
     widest = max((len(text) for lane in lanes for text in lane.get("data", ())), default=1)
     return {
         "signal": lanes,
@@ -124,34 +127,41 @@ def diagram(bench: Bench, result: Result, found: Sequence[Cycle]) -> dict[str, A
 
 
 def _port_lanes(
-    name: str, width: int, parts: Sequence[Field], values: Sequence[int | None], differing: dict[str, str]
+    name: str, parts: Sequence[Field], values: Sequence[int | None], differing: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a port: its parts where they are few, and those that differ, else the whole in hex."""
-    if len(parts) > MOST_PARTS or not parts:
-        yield _lane(name, [None if v is None else f"0x{v:x}" if width > 1 else str(v) for v in values], width == 1)
-        parts = [part for part in parts if part.name in differing]
-    for part in parts:
-        is_port = len(parts) == 1 and part.name in name
-        texts = [None if v is None else str(part.of_port(v)) for v in values]
-        marked = part.name in differing
-        yield _lane(part.name if is_port else f"{name}: {part.name}", texts, part.width == 1, marked)
-        if marked:
-            yield _lane("expected", [*[None] * (len(values) - 1), differing[part.name]], False, True)
+    """Yield the lines of a port: its parts where they are few, else the whole and the parts that differ."""
+    shown = [part for part in parts if len(parts) <= MOST_PARTS or part.name in differing]
+    if not 0 < len(parts) <= MOST_PARTS:
+        yield _lane(name, [None if v is None else hex(v) for v in values])
+    for part in shown:
+        label = name if len(parts) == 1 else part.name
+        texts = [None if v is None else _text(part, part.of_port(v)) for v in values]
+        if part.name in differing:
+            yield _lane(label, texts, is_marked=True)
+            expected = differing[part.name]
+            text = _text(part, int(expected)) if expected.lstrip("-").isdigit() else expected
+            yield _lane("expected", [*[None] * (len(values) - 1), text], is_marked=True)
+        else:
+            yield _lane(label, texts, is_bit=part.width == 1)
 
 
-def _lane(
-    name: str, texts: Sequence[str | None], is_bit: bool, is_marked: bool = False, gap: str = "x"
-) -> dict[str, Any]:
+def _text(part: Field, value: int) -> str:
+    """Return the value of a part, in decimal where that is a number that one can read."""
+    return str(value) if part.signed or part.width <= DECIMAL else hex(value)
+
+
+def _lane(name: str, texts: Sequence[str | None], *, is_bit: bool = False, is_marked: bool = False) -> dict[str, Any]:
+    """Return one line: a change of value starts a new piece; a marked line has a piece of its own at the end."""
     wave, data = "", []
     for number, text in enumerate(texts):
-        last = number == len(texts) - 1
-        if number and text == texts[number - 1] and not (last and is_marked):
+        last = is_marked and number == len(texts) - 1
+        if number and text == texts[number - 1] and not last:
             wave += "."
         elif text is None:
             wave += "x"
-        elif is_bit and not (last and is_marked):
+        elif is_bit:
             wave += text
         else:
-            wave += MARKED if last and is_marked else "="
-            data.append(text if len(text) <= LONGEST else f"{text[: LONGEST - 6]}…{text[-5:]}")
-    return {"name": name, "wave": wave, "data": data}
+            wave += MARKED if last else "="
+            data.append(text if len(text) <= LONGEST else f"{text[: LONGEST - 5]}…{text[-4:]}")
+    return {"name": name if len(name) <= LABEL else f"{name[: LABEL - 1]}…", "wave": wave, "data": data}
