@@ -69,6 +69,8 @@ class ClockedBench(Bench):
         coverage = Coverage(self.points())
         recent: deque[Row] = deque(maxlen=SHOWN)
         driven: list[int | None] = [None] * len(inputs)
+        getattr(dut, ports + "rst_ni").value = 1  # an asynchronous reset is an edge
+        driven[self.inputs.index("rst_ni")] = 1
         task = Clock(clock, PERIOD_NS, "ns").start()
         await edge
         for row in self.rows(random, transactions):

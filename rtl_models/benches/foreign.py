@@ -221,18 +221,21 @@ class ForeignGenerator(GeneratorBench):
     def rows(self, random: Random, transactions: int) -> Iterator[Row]:
         """Yield the rows of our unit's bench, as late as the module's latency says."""
         late = self.foreign.binding.latency - 1
+        waiting: list[tuple[str, Any]] = []
         shown: deque[Beat | None] = deque([None] * late)
         can_hold, left = "enable_i" in self.foreign.binding.ports, transactions
         for row in super().rows(random, _ENDLESS):
             assert row.outputs is not None
             is_out, load, _, enable = row.inputs
+            waiting += row.hits
             if not can_hold and is_out and not load and not enable:
                 continue
             shown.append((row.outputs[0] & self.mask,))
             outputs = shown.popleft()
             if not is_out:
                 shown, outputs = deque([None] * late), None
-            yield Row(row.inputs, outputs, row.cause, row.hits)
+            yield Row(row.inputs, outputs, row.cause, waiting)
+            waiting = []
             left -= 1
             if not left:
                 return

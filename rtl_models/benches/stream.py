@@ -118,8 +118,11 @@ class StreamPlayer:
     async def start(self) -> None:
         """Start the clock and reset the unit."""
         Clock(self.port("clk_i"), PERIOD_NS, "ns").start()
+        self.port("rst_ni").value = 1  # an asynchronous reset is an edge
         for handle in (*self.inputs, self.m_ready):
             handle.value = 0
+        self.s_valid.value = 0
+        await self.edge
         await self.reset()
 
     async def reset(self) -> None:

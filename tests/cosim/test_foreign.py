@@ -1,0 +1,312 @@
+"""Modules of other hands: right ones pass with closed coverage, wrong ones fail, and bad bindings are refused."""
+
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+import bittrue
+from reports import command_line
+from rtl_models.benches.foreign import foreign_bench
+from rtl_models.elaborate import RTL
+from rtl_models.foreign import ForeignModule
+from rtl_models.verification import verify_foreign
+from sim.datapath import TrainingDatapath
+from sim.errors import InputError
+
+pytestmark = pytest.mark.cosim
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "foreign"
+MODULES = str(Path(__file__).with_name("foreign_modules.sv"))
+
+WAITING_ROUNDER: dict[str, Any] = {
+    "sources": [MODULES],
+    "top": "waiting_rounder",
+    "clock": "clock",
+    "reset": {"port": "areset", "active": "high"},
+    "block": {
+        "unit": "requantizer",
+        "source": "sfix12_En6",
+        "target": "sfix4",
+        "rounding": "STOCHASTIC",
+        "random_bits": 4,
+    },
+    "ports": {
+        "s_axis_tvalid": "in_vld", "s_axis_tready": "in_rdy", "value_i": "in_data", "random_i": "in_rnd",
+        "m_axis_tvalid": "out_vld", "m_axis_tready": "out_rdy", "value_o": "out_data",
+    },
+}  # fmt: skip
+FREE_MAC: dict[str, Any] = {
+    "sources": [MODULES],
+    "top": "free_mac",
+    "clock": "clk",
+    "reset": {"port": "rst", "active": "high", "kind": "synchronous"},
+    "latency": 1,
+    "block": {
+        "unit": "mac", "a": "sfix6", "b": "ufix5", "width": 10, "overflow": "WRAP", "clear_takes_pair": False,
+    },
+    "ports": {"clear_i": "clr", "a_i": "a", "b_i": "b", "sum_o": "y"},
+}  # fmt: skip
+LANES_DOT: dict[str, Any] = {
+    "sources": [MODULES],
+    "top": "lanes_dot",
+    "parameters": {"W": 5},
+    "clock": "clk",
+    "reset": {"port": "rst_n"},
+    "latency": 1,
+    "ties": {"mode": 2},
+    "block": {"unit": "dot_product", "a": "sfix5", "b": "sfix5", "lanes": 4, "width": 11, "overflow": "SAT_SYM"},
+    "ports": {
+        "s_axis_tvalid": "go", "s_axis_tlast": "done", "s_axis_tdata": "{w3, w2, w1, w0, x3, x2, x1, x0}",
+        "m_axis_tvalid": "ok", "m_axis_tdata": "y",
+    },
+}  # fmt: skip
+FREE_XORSHIFT: dict[str, Any] = {
+    "sources": [MODULES],
+    "top": "free_xorshift",
+    "clock": "clk",
+    "reset": {"port": "rst", "active": "high", "kind": "synchronous"},
+    "latency": 2,
+    "block": {"unit": "generator", "kind": "xorshift32", "reset_seed": 7, "shows_seed": True},
+    "ports": {"word_o": "{_, low}"},
+}
+OWN_LFSR: dict[str, Any] = {  # of this project, with all that a generator can have
+    "sources": [str(RTL / "bittrue_pkg.sv"), str(RTL / "lfsr.sv")],
+    "top": "lfsr",
+    "parameters": {"Width": 33, "Taps": "33'h1_0008_0000", "Leap": 33, "ResetSeed": 5},
+    "clock": "clk_i",
+    "reset": {"port": "rst_ni"},
+    "latency": 1,
+    "block": {
+        "unit": "generator", "kind": "lfsr", "width": 33, "leap": 33, "reset_seed": 5, "zero_seed": 0x9E3779B9,
+    },
+    "ports": {"load_i": "load_i", "seed_i": "seed_i", "enable_i": "enable_i", "word_o": "word_o"},
+}  # fmt: skip
+FRESH = [
+    (WAITING_ROUNDER, ["overflow_o is not compared"]),
+    (FREE_MAC, ["overflow_o is not compared", "without enable_i nothing pauses", "results never wait"]),
+    (LANES_DOT, ["m_axis_tuser is not compared", "results never wait"]),
+    (
+        FREE_XORSHIFT,
+        ["bits of word_o are not compared", "without enable_i nothing pauses", "without load_i no seed is loaded"],
+    ),
+    (OWN_LFSR, []),
+]
+
+
+def written(folder: Path, table: dict[str, Any]) -> Path:
+    file = folder / "my.toml"
+    file.write_text(tomli_w.dumps(table))
+    return file
+
+
+def with_changes(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy with other values at dotted paths; None takes a field away."""
+    copy = tomllib.loads(tomli_w.dumps(table))
+    for path, value in changes.items():
+        *sections, name = path.split(".")
+        inner = copy
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner.pop(name, None)
+        if value is not None:
+            inner[name] = value
+    return copy
+
+
+def brief(value: Any) -> str:
+    """A short name of a binding or of changes to one."""
+    return value.get("top", "-".join(value)) if isinstance(value, dict) else ""
+
+
+@pytest.mark.parametrize(("table", "unchecked"), FRESH, ids=brief)
+def test_a_right_module_of_any_style_passes_with_closed_coverage(
+    table: dict[str, Any], unchecked: list[str], tmp_path: Path
+) -> None:
+    result = verify_foreign(written(tmp_path, table), 2500, seed=1)
+    assert not result.failure, result.failure
+    assert not result.missed
+    assert result.transactions == 2500
+    assert result.unchecked == unchecked
+
+
+WRONG = [
+    (WAITING_ROUNDER, {"block.centered": False}, "value_o"),
+    (FREE_MAC, {"block.clear_takes_pair": True}, "sum"),
+    (FREE_MAC, {"latency": 2}, "sum"),
+    (LANES_DOT, {"latency": 2}, "1 cycles late where the latency is 2"),
+    (FREE_XORSHIFT, {"reset.kind": "asynchronous"}, "word_o"),
+]
+
+
+@pytest.mark.parametrize(("table", "changes", "message"), WRONG, ids=brief)
+def test_what_a_binding_claims_wrongly_is_found(
+    table: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    result = verify_foreign(written(tmp_path, with_changes(table, changes)), 2500, seed=1)
+    assert message in result.failure
+
+
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(command_line.out, "width", 150)
+    monkeypatch.setattr(sys, "argv", ["bittrue", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        bittrue.main()
+    captured = capsys.readouterr()
+    return int(end.value.code or 0), captured.out, captured.err
+
+
+@pytest.mark.parametrize(("name", "code"), [("rounder", 0), ("mac_sat", 1)])
+def test_the_examples_end_as_the_page_shows(
+    name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    ended, out, _ = command(monkeypatch, capsys, "verify", "--dut", f"{name}.toml")
+    assert ended == code
+    page = (ROOT / "docs" / "own-rtl.md").read_text(encoding="utf-8")
+    blocks = [b for b in re.findall(r"```text\n(.*?)```", page, re.DOTALL) if b.startswith(f"{name} against")]
+
+    def untimed(text: str) -> str:
+        return re.sub(r" +", " ", re.sub(r"\d+\.\d s\n", "s\n", re.sub(r" +\n", "\n", text)))
+
+    assert [untimed(block) for block in blocks] == [untimed(out)]
+    if code:
+        assert "\n  overflow: got 1 (0b1, 1)\n            expected 0 (0b0, 0)\n" in out
+        assert Path("verify/mac_sat-0/failure.svg").exists()
+
+
+@pytest.mark.parametrize("name", ["rounder", "mac_sat"])
+def test_the_examples_bindings_have_at_most_15_lines(name: str) -> None:
+    assert len((EXAMPLES / f"{name}.toml").read_text().splitlines()) <= 15
+
+
+def test_the_bug_of_the_example_is_its_only_one(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    source = tmp_path / "mac_sat.v"
+    text = source.read_text()
+    assert text.count("exact <= lowest") == 1
+    source.write_text(text.replace("exact <= lowest", "exact < lowest"))
+    result = verify_foreign(tmp_path / "mac_sat.toml", 2500, seed=1)
+    assert result.passed, result.failure or result.missed
+
+
+ROUNDER: dict[str, Any] = tomllib.loads((EXAMPLES / "rounder.toml").read_text())
+MAC: dict[str, Any] = tomllib.loads((EXAMPLES / "mac_sat.toml").read_text())
+REFUSED = [
+    (ROUNDER, {"sources": ["no.sv"]}, "sources: got 'no.sv', which is no file; allowed: paths relative to my.toml"),
+    (ROUNDER, {"sources": []}, "sources: got none; allowed: at least one file"),
+    (ROUNDER, {"sources": ["bad.v"]}, r"sources: .*bad\.v:2:\d+: error: expected expression: assign y = ;"),
+    (ROUNDER, {"sources": None}, "sources: got nothing; allowed: a list of texts"),
+    (ROUNDER, {"top": "rounde"}, "top: got 'rounde'; allowed: rounder"),
+    (
+        ROUNDER,
+        {"sources": ["odd.v"], "top": "odd", "parameters": None},
+        "top: got odd, whose port z is no input or output vector",
+    ),
+    (ROUNDER, {"parameters.DinX": 3}, "parameters.DinX: got an unknown parameter; allowed: DinW, DoutW, Shift"),
+    (ROUNDER, {"parameters.DinW": True}, "parameters: got .*; allowed: a table of whole numbers and texts"),
+    (ROUNDER, {"block.unit": "adder"}, "block.unit: got 'adder'; allowed: requantizer, mac, dot_product, generator"),
+    (ROUNDER, {"block.source": "s16"}, "block.source: got 's16'; allowed: sfixW, ufixW, sfixW_EnF or sfixW_EF"),
+    (ROUNDER, {"block.rounding": "NEAREST"}, "block.rounding: got 'NEAREST'; allowed: TO_NEG, .*, STOCHASTIC_EQUAL"),
+    (ROUNDER, {"block.overflow": "ERROR"}, "block.overflow: got 'ERROR'; allowed: WRAP, SAT, SAT_SYM"),
+    (ROUNDER, {"block.rounding": "STOCHASTIC"}, "block.random_bits: got 0; allowed: 1 to 32"),
+    (
+        ROUNDER,
+        {"block.rounding": "STOCHASTIC", "block.random_bits": 64},
+        "block.random_bits: got 64; allowed: a whole number from 0 to 32",
+    ),
+    (
+        ROUNDER,
+        {"block.rounding": "STOCHASTIC", "block.random_bits": 4},
+        "ports.random_i: got nothing; allowed: a port of rounder",
+    ),
+    (ROUNDER, {"block.target": "sfix7_En4"}, r"ports.value_o: got 8 bits \(dout\); allowed: 7 bits"),
+    (ROUNDER, {"ports.value": "din"}, "ports.value: got an unknown port; allowed: value_i, value_o, random_i"),
+    (ROUNDER, {"ports.value_i": "dim"}, "ports.value_i: got 'dim'; allowed: inputs of rounder: clk, rst, ce, din"),
+    (ROUNDER, {"ports.value_i": "dout"}, "ports.value_i: got 'dout'; allowed: inputs of rounder: clk, rst, ce, din"),
+    (ROUNDER, {"ports.overflow_o": "dout"}, "ports.overflow_o: got 'dout', which is in use twice"),
+    (ROUNDER, {"ports.value_o": None}, "ports.value_o: got nothing; allowed: a port of rounder"),
+    (ROUNDER, {"ports.enable_i": None}, "ports: got nothing for the input ce of rounder; allowed: its place under"),
+    (ROUNDER, {"ports.enable_i": None, "ties": {"ce": 2}}, r"ties.ce: got 2; allowed: 0 to 1 \(1 bits\)"),
+    (ROUNDER, {"clock": "clok"}, "clock: got 'clok'; allowed: inputs of rounder: clk"),
+    (ROUNDER, {"clock": None}, "clock: got nothing with a latency of 3; allowed: a port of rounder; without a clock"),
+    (ROUNDER, {"latency": 0}, "latency: got 0; allowed: 1 to 64 for this block"),
+    (ROUNDER, {"latency": None}, "latency: got nothing; allowed: 0 to 64, since no m_axis_tvalid is named"),
+    (ROUNDER, {"latency": 65}, "latency: got 65; allowed: a whole number from -1 to 64"),
+    (ROUNDER, {"reset.active": "up"}, "reset.active: got 'up'; allowed: low, high"),
+    (ROUNDER, {"colour": 1}, "colour: got an unknown field; allowed: sources, top"),
+    (MAC, {"reset": None}, "reset.port: got nothing; allowed: a port of mac_sat"),
+    (MAC, {"block.a": "sfix25"}, "block.a: got 'sfix25'; allowed: 2 to 24 bits"),
+    (MAC, {"block.width": 62}, "block.width: got 62; allowed: a whole number from 2 to 61"),
+    (LANES_DOT, {"block.lanes": 3}, "block.lanes: got 3; allowed: a power of two from 1 to 256"),
+    (LANES_DOT, {"block.max_exponent": 2}, "ports.s_axis_tuser: got nothing; allowed: a port of lanes_dot"),
+    (OWN_LFSR, {"ports.seed_i": None}, "ports.seed_i: got nothing; allowed: a port of lfsr"),
+    (OWN_LFSR, {"block.reset_seed": 1 << 33}, "block.reset_seed: got .*; allowed: less than 2.33"),
+    (OWN_LFSR, {"block.taps": [33, 40]}, r"block: generator.taps: got \[33, 40\]; allowed: exponents from 1 to 33"),
+]
+
+
+@pytest.mark.parametrize(("table", "changes", "message"), REFUSED, ids=brief)
+def test_a_bad_binding_is_one_clear_line(
+    table: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "bad.v").write_text("module bad (output y);\n  assign y = ;\nendmodule\n")
+    (tmp_path / "odd.v").write_text("module odd (inout z);\nendmodule\n")
+    with pytest.raises(InputError, match=message) as refusal:
+        foreign_bench(ForeignModule.load(written(tmp_path, with_changes(table, changes))))
+    assert str(refusal.value).startswith(str(tmp_path / "my.toml"))
+
+
+def test_bad_files_end_the_command_with_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Slang and Verilator take different things; of either, one line is shown."""
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    Path("broken.toml").write_text("sources = [")
+    source = Path("rounder.sv").read_text()
+    Path("rounder.sv").write_text(source.replace("endmodule", "  initial $urandom_range(din);\nendmodule"))
+    preset = TrainingDatapath.preset("halp8")
+    for words, message in (
+        (("--dut", "none.toml"), "none.toml: got No such file or directory"),
+        (("--dut", "broken.toml"), "broken.toml: got broken TOML"),
+        (("--dut", "rounder.toml", "--unit", "mac"), "dut: got it with a datapath, --unit"),
+        ((preset.name, "--dut", "rounder.toml"), "dut: got it with a datapath, --unit"),
+    ):
+        code, out, err = command(monkeypatch, capsys, "verify", *words)
+        assert (code, out) == (2, "")
+        assert message in err
+        assert len(err.splitlines()) == 1
+
+
+def test_what_verilator_refuses_is_its_first_message(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    source = tmp_path / "rounder.sv"
+    extra = (
+        "  property p; @(posedge clk) ce |-> ##[1:$] strong(clipped); endproperty\n  assert property (p);\nendmodule"
+    )
+    source.write_text(source.read_text().replace("endmodule", extra))
+    with pytest.raises(InputError, match=r"rounder\.toml: sources: %Error.*rounder\.sv:\d+"):
+        verify_foreign(tmp_path / "rounder.toml", 10, seed=1)
+
+
+def test_an_included_file_is_part_of_what_a_build_depends_on(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "rounder.sv").write_text((tmp_path / "rounder.sv").read_text().replace("guard & sticky", "`UP"))
+    source = tmp_path / "rounder.sv"
+    source.write_text('`include "up.svh"\n' + source.read_text())
+    for text, passes in (("guard & sticky", True), ("guard", False)):
+        (tmp_path / "up.svh").write_text(f"`define UP {text}\n")
+        foreign = ForeignModule.load(tmp_path / "rounder.toml")
+        assert foreign.included == (tmp_path / "up.svh",)
+        assert verify_foreign(tmp_path / "rounder.toml", 2500, seed=1).passed is passes
