@@ -252,8 +252,8 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
             rtl = (request.rtl or RTL).resolve()
             return verify(request.unit, request.configurations, counts, request.seed, rtl=rtl, **options)
         except BuildError as error:
-            first = str(error).splitlines()[:2]
-            raise InputError(f"rtl: {': '.join(first)}") from None
+            where = [] if request.rtl is None else ["rtl"]
+            raise InputError(": ".join([*where, *str(error).splitlines()[:2]])) from None
         except AssertionError as error:
             names = [one.name for one in request.configurations]
             name = names[0] if len(names) == 1 else f"all {len(names)} configurations"

@@ -1,0 +1,253 @@
+"""`bittrue vectors`: files that need no Python hold the reference's outputs, and say what they hold."""
+
+import csv
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+
+import bittrue as bt
+from reports.verify import default_seed
+from rtl_models.benches.units import BENCHES
+from rtl_models.build import cached
+from rtl_models.toolchain import find_toolchain
+from sim.engine.reference import update
+from sim.random_bits import lane_field
+from sim.reference import accumulate, cast
+from tests.unit.test_docs import BLOCK, ROOT
+
+USED = [unit for unit in BENCHES if unit != "lfsr"]
+"""Units of halp8."""
+LFSR = "generator = {kind = 'lfsr', width = 40, taps = [40, 39, 3], leap = 5}\nlanes = 4"
+
+
+def hex_words(path):
+    """The words of a $readmemh file: hex digits line by line, comments from // on."""
+    lines = [line.partition("//")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [int(line, 16) for line in lines if line]
+
+
+def signed(word, width):
+    return word - (1 << width) if word >> (width - 1) else word
+
+
+@pytest.fixture
+def made(program, tmp_path):
+    """Run the command and return the columns of its .hex files."""
+
+    def make(unit, datapath="halp8", count=400, seed=11):
+        outcome = program("vectors", datapath, "--unit", unit, "-n", count, "--seed", seed, "--out", "files")
+        assert (outcome.code, outcome.err) == (0, "")
+        files = sorted((tmp_path / "files").iterdir())
+        assert sorted(outcome.out.splitlines()[1:]) == [f"files/{file.name}" for file in files]
+        return {file.stem: hex_words(file) for file in files if file.suffix == ".hex"}
+
+    return make
+
+
+def test_vectors_of_the_requantizer_equal_the_reference(made):
+    columns = made("requantizer", count=3000)
+    path = bt.TrainingDatapath.preset("halp8")
+    block, source = path.model_requantizer, path.increment_format
+    rows = list(zip(*(columns[name] for name in ("value_i", "random_i", "value_o", "overflow_o")), strict=True))
+    assert len(rows) == 3000
+    for value, word, result, flag in rows:
+        number = signed(value, source.width)
+        arguments = block.rounding, block.overflow, word, block.random_bits, block.centered
+        expected = cast(number, source.frac, block.format.width, True, *arguments)
+        unbounded = cast(number, source.frac, 62, True, *arguments)
+        assert signed(result, block.format.width) == expected
+        assert flag == (expected != unbounded)
+    assert max(columns["random_i"]) == (1 << block.random_bits) - 1
+
+
+def test_vectors_of_the_mac_equal_the_reference(made, tmp_path):
+    (tmp_path / "narrow.toml").write_text("accumulator = {width = 18}\ncoefficient = {width = 8}", encoding="utf-8")
+    columns = made("mac", "narrow.toml", count=2000)
+    total = flag = 0
+    flags = set()
+    names = "clear_i", "a_i", "b_i", "sum_o", "overflow_o"
+    for number, (clear, a, b, shown, overflow) in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        assert clear or number
+        total, flag = (0, 0) if clear else (total, flag)
+        exact = total + signed(a, 8) * signed(b, 8)
+        total = accumulate(total, [signed(a, 8) * signed(b, 8)], 18, bt.Overflow.SAT)
+        flag |= total != exact
+        assert (signed(shown, 18), overflow) == (total, flag)
+        flags.add(overflow)
+    assert number == 1999
+    assert flags == {0, 1}
+
+
+def test_vectors_of_the_dot_product_equal_the_reference(made):
+    columns = made("dot_product", "halp8_blocks")
+    path = bt.TrainingDatapath.preset("halp8_blocks")
+    width, exponent_bits = path.accumulator.width, path.exponents.maximum.bit_length()
+    total = overflows = 0
+    outputs = iter(zip(*(columns[name] for name in ("completed_by", "m_axis_tdata", "m_axis_tuser")), strict=True))
+    names = "s_axis_tdata", "s_axis_tuser", "s_axis_tlast"
+    for number, (data, user, last) in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        words = [signed(data >> 8 * lane & 0xFF, 8) for lane in range(2 * path.lanes)]
+        products = [x * z for x, z in zip(words[: path.lanes], words[path.lanes :], strict=True)]
+        exponent = user & ((1 << exponent_bits) - 1)
+        exact = total + (sum(products) << exponent)
+        total = accumulate(total, products, width, path.accumulator.overflow, exponent)
+        overflows += total != exact
+        if last:
+            done, shown, carried = next(outputs)
+            assert (done, signed(shown, width)) == (number, total)
+            assert carried == (user >> exponent_bits) << 16 | overflows
+            total = overflows = 0
+    assert next(outputs, None) is None
+    assert len(columns["m_axis_tdata"]) == 400
+
+
+def test_vectors_of_the_model_update_equal_the_reference(made):
+    columns = made("model_update", "halp8_blocks", count=100)
+    path = bt.TrainingDatapath.preset("halp8_blocks")
+    lanes, exponent_bits = path.lanes, path.exponents.maximum.bit_length()
+    names = "s_axis_tdata", "s_axis_tkeep", "s_axis_tuser", "random_i", "m_axis_tdata", "completed_by"
+    for number, row in enumerate(zip(*(columns[name] for name in names), strict=True)):
+        data, keep, user, words, shown, done = row
+        exponent = user & ((1 << exponent_bits) - 1)
+        c = signed(user >> exponent_bits, path.coefficient.width)
+        for lane in range(lanes):
+            x, z = (signed(data >> 8 * (lane + first) & 0xFF, 8) for first in (0, lanes))
+            h = signed(data >> (16 * lanes + path.increment.width * lane) & 0xFFFF, path.increment.width)
+            word = lane_field([words >> 32 * n & 0xFFFFFFFF for n in range(8)], lane, path.model.random_bits)
+            moved = update(path, c, x, h, z, exponent, word)[4]
+            assert signed(shown >> 8 * lane & 0xFF, 8) == (moved if keep >> lane & 1 else z)
+        assert done == number
+
+
+def test_vectors_of_the_xorshift_are_its_stream(made):
+    columns = made("xorshift32")
+    state = 0
+    for load, seed, word in zip(*(columns[name] for name in ("load_i", "seed_i", "word_o")), strict=True):
+        state = (seed or 0x9E3779B9) if load else state
+        state ^= state << 13 & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= state << 5 & 0xFFFFFFFF
+        assert word == state
+    assert columns["load_i"][0] == 1
+
+
+def test_vectors_of_the_lfsr_are_its_stream(made, tmp_path):
+    (tmp_path / "lfsr.toml").write_text(LFSR, encoding="utf-8")
+    columns = made("lfsr", "lfsr.toml")
+    state, mask = 0, 1 << 39 | 1 << 38 | 1 << 2
+    for load, seed, word in zip(*(columns[name] for name in ("load_i", "seed_i", "word_o")), strict=True):
+        state = (seed or 0x9E3779B9) if load else state
+        for _ in range(5):
+            state = state >> 1 ^ (mask if state & 1 else 0)
+        assert word == state & 0xFFFFFFFF
+
+
+@pytest.mark.parametrize("unit", USED)
+def test_csv_and_archive_hold_the_same_numbers_and_say_what_they_are(made, tmp_path, unit):
+    columns = made(unit, count=150)
+    with np.load(tmp_path / "files" / "vectors.npz") as archive:
+        header = json.loads(str(archive["header"]))
+        arrays = {name: archive[name] for name in archive.files if name != "header"}
+    assert header["unit"] == unit
+    assert (header["seed"], header["arithmetic_version"]) == (11, bt.ARITHMETIC_VERSION)
+    (tmp_path / "again.toml").write_text(header["datapath"], encoding="utf-8")
+    assert bt.TrainingDatapath.from_toml(tmp_path / "again.toml") == bt.TrainingDatapath.preset("halp8")
+    assert {entry["name"] for entry in header["columns"]} == set(arrays) == set(columns)
+    tables = {entry["table"] for entry in header["columns"]}
+    cells = {}
+    for table in tables:
+        lines = (tmp_path / "files" / f"{table}.csv").read_text(encoding="utf-8").splitlines()
+        head = [line for line in lines if line.startswith("# ")]
+        assert f"seed 11, {'' if len(tables) > 1 else '150 '}" in head[1]
+        rows = list(csv.DictReader(lines[len(head) :]))
+        cells |= {name: [row[name] for row in rows] for name in rows[0]}
+    for entry in header["columns"]:
+        name, width, words = entry["name"], entry["width"], columns[entry["name"]]
+        assert entry["meaning"]
+        assert all(0 <= word < 1 << width for word in words)
+        numbers = [signed(word, width) if entry["signed"] else word for word in words]
+        assert [int(cell, 0) for cell in cells[name]] == numbers
+        if width <= 64:
+            assert arrays[name].tolist() == numbers
+        else:
+            assert [sum(int(part) << 32 * n for n, part in enumerate(row)) for row in arrays[name]] == words
+        lines = (tmp_path / "files" / f"{name}.hex").read_text(encoding="utf-8").splitlines()
+        assert re.match(rf"// table {entry['table']}, {name}: {entry['role']}, {width} bits, ", lines[4])
+        assert {len(line) for line in lines[5:]} == {-(-width // 4)}
+    outputs = [entry["name"] for entry in header["columns"] if entry["role"] == "output"]
+    assert {len(columns[name]) for name in outputs} == {150}
+
+
+def test_tables_are_written_where_a_unit_has_one(made):
+    columns = made("link_centred_table", count=150)
+    entries = bt.TrainingDatapath.preset("halp8").link
+    size = 1 << (entries.grid_bits + entries.index_bits)
+    assert columns["table_address_i"] == list(range(size)) * 2  # registers and table change after 100 outputs
+    assert columns["write_before"] == [0] * size + [100] * size
+    assert len(set(zip(columns["shift_i"], columns["index_multiplier_i"], strict=True))) == 2
+
+
+def test_the_seed_comes_from_the_units_name_and_decides(program, tmp_path):
+    texts = []
+    for folder, seed in (("a", ()), ("b", ("--seed", default_seed("mac"))), ("c", ("--seed", 1))):
+        assert program("vectors", "halp8", "--unit", "mac", "-n", 50, "--out", folder, *seed).code == 0
+        texts.append([file.read_bytes() for file in sorted((tmp_path / folder).glob("*.hex"))])
+    assert texts[0] == texts[1] != texts[2]
+
+
+BAD = [
+    (("halp8", "--unit", "adder"), "unit: got 'adder'; allowed: dot_product, "),
+    (("halp8", "--unit", "lfsr"), "halp8: generator.kind: got xorshift32; allowed for lfsr: lfsr\n"),
+    (("halp8", "--unit", "mac", "-n", 0), "vectors: got 0; allowed: a whole number from 1 to 1000000\n"),
+    (("halp8", "--unit", "mac", "--seed", -1), "seed: got -1; allowed: a whole number from 0 to 4294967295\n"),
+    (("halp9", "--unit", "mac"), "datapath: got 'halp9'; allowed: a TOML file, or one of "),
+    (
+        ("halp8", "--unit", "mac", "--out", "file/x"),
+        "file/x: got Not a directory; allowed: a file that can be written\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda value: value if isinstance(value, str) else None)
+def test_a_bad_argument_is_one_line_and_exit_code_2(program, tmp_path, arguments, message):
+    (tmp_path / "file").touch()
+    outcome = program("vectors", "--out", "x", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {message}")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.cosim
+def test_the_testbench_of_the_page_reads_the_files(made, tmp_path):
+    """Plain Verilog with $readmemh finds no difference, and finds one that is put into a file."""
+    made("requantizer", "halp8", count=500)
+    page = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
+    (bench,) = [body for language, body in BLOCK.findall(page) if language == "verilog"]
+    program = compiled(bench)
+
+    def run():
+        done = subprocess.run([program], cwd=tmp_path / "files", check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()[0]
+
+    assert run() == "0 of 500 differ"
+    file = tmp_path / "files" / "value_o.hex"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    lines[-1] = f"{int(lines[-1], 16) ^ 1:03x}"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert run() == "1 of 500 differ"
+
+
+def compiled(bench):
+    """A program that runs a testbench with delays."""
+    tools = find_toolchain()
+
+    def make(folder):
+        (folder / "bench.v").write_text(bench)
+        command = [tools.root / "bin" / "verilator", "--binary", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines"]
+        with tools.active():
+            subprocess.run([*command, "--Mdir", folder, "-o", "bench", folder / "bench.v"], check=True)
+
+    return cached("page-testbench", [bench.encode(), tools.version.encode()], make) / "bench"
