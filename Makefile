@@ -22,12 +22,13 @@ test: $(READY)  ## Run every suite, each with its time, and a closing summary.
 quick: $(READY)  ## Run all but co-simulation and the tests marked slow (at most 3 minutes).
 	@$(BIN)/python tests/run_suites.py quick
 
-lint: $(READY)  ## Check style, types, spelling and the layers.
+lint: $(READY)  ## Check style, types, spelling, the layers and the SystemVerilog.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/codespell
+	$(BIN)/python -m pytest -q -n 0 tests/cosim/test_lint.py
 
 format: $(READY)  ## Format the code and repair what ruff can.
 	$(BIN)/ruff check --fix .

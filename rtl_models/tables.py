@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from rtl_models.elaborate import Unit, instance
 
-
 _VISIBLE = "/* verilator public_flat_rw */"
 """What makes a port visible to a bench: with every signal visible, a build takes six times as long."""
 

@@ -235,6 +235,11 @@ class RandomLanesBench(GeneratorBench):
         bits = self.path.model.random_bits
         return pack([lane_field(words, lane, bits) for lane in range(self.path.lanes)], bits)
 
+    def fields(self) -> list[Field]:
+        """Return the field of each lane."""
+        bits = self.path.model.random_bits
+        return [Field(f"random_o, lane {lane}", 0, bits * lane, bits) for lane in range(self.path.lanes)]
+
     def _seed(self, random: Random) -> int:
         """Return a seed as a run would give it, or an end of the range."""
         if random.random() < 0.5:
