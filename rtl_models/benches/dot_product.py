@@ -140,7 +140,7 @@ class DotProductBench(StreamBench):
             sign = 1 if target > 0 else -1  # towards 0 everywhere: no beat goes past the target
             rest, xs, zs = abs(target) >> exponent, [], []
             for _ in range(lanes):
-                z = 1 if rest <= self.x.high else self.z.high
+                z = 1 if rest <= self.x.high else min(rest, self.z.high)
                 xs.append(sign * min(self.x.high, rest // z))
                 zs.append(z)
                 rest -= abs(xs[-1]) * z

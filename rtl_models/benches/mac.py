@@ -199,6 +199,8 @@ class MacBench(ClockedBench):
         while (target or not pairs) and len(pairs) < _LONGEST:
             if self.a.low <= target <= self.a.high:
                 pair = (target, 1)
+            elif self.b.low <= target <= self.b.high:
+                pair = (1, target)
             elif target > 0:
                 pair = (min(self.a.high, target // self.b.high), self.b.high)
             elif self.a.signed:
@@ -218,10 +220,10 @@ def _datapath(a: int, b: int, width: int, overflow: Overflow) -> TrainingDatapat
 
 
 CONFIGURATIONS = [
-    Configuration("signed", _datapath(8, 8, 20, Overflow.SAT)),
-    Configuration("symmetric", _datapath(8, 8, 20, Overflow.SAT_SYM)),
-    Configuration("wrapping", _datapath(8, 8, 20, Overflow.WRAP)),
-    Configuration("unsigned", _datapath(8, 8, 20, Overflow.SAT), {"ASigned": 0, "BSigned": 0}),
+    Configuration("signed", _datapath(8, 8, 18, Overflow.SAT)),
+    Configuration("symmetric", _datapath(8, 8, 18, Overflow.SAT_SYM)),
+    Configuration("wrapping", _datapath(8, 8, 18, Overflow.WRAP)),
+    Configuration("unsigned", _datapath(8, 8, 18, Overflow.SAT), {"ASigned": 0, "BSigned": 0}),
     Configuration("unsigned_a", _datapath(7, 5, 14, Overflow.SAT), {"ASigned": 0}),
     Configuration("unsigned_b", _datapath(5, 7, 14, Overflow.SAT_SYM), {"BSigned": 0}),
     Configuration("smallest", _datapath(2, 2, 2, Overflow.SAT)),

@@ -34,7 +34,8 @@ class ModelUpdateBench(StreamBench):
         super().__init__(configuration, unit)
         path = self.path
         self.exponent_width = unit.constants["ExponentWidth"]
-        self.words = unit.width("random_i") // WORD_BITS
+        self.words = max(self.path.generators, 1)
+        self.random_mask = (1 << unit.width("random_i")) - 1
         self.increment = limits(path.increment.width, True, path.increment.overflow)
         self.model = limits(path.model.width, True, path.model.overflow)
         self.products = cycle((*CLASSES, "corners", "uniform"))
@@ -128,7 +129,7 @@ class ModelUpdateBench(StreamBench):
         script.inputs.append((data, keep, user, int(last)))
         script.outputs.append((pack(model, path.model.width), keep, models << lanes | increments, int(last)))
         script.completes.append(len(script.inputs) - 1)
-        script.words.append(pack(words, WORD_BITS))
+        script.words.append(pack(words, WORD_BITS) & self.random_mask)
         script.hits.append(hits)
 
     def _coefficient(self, kind: str, random: Random) -> int:

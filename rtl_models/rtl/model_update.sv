@@ -46,16 +46,16 @@ module model_update
   parameter int unsigned IncrementStages = 1,
   /// Register stages behind the addition to z, 1 to 4.
   parameter int unsigned ModelStages = 1,
-  /// Dependent, do not change: bits of an exponent, and of the generators' words.
+  /// Dependent, do not change: bits of an exponent, and of a lane's random field (never none).
   localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1),
-  localparam int unsigned RandomWidth = WordBits * larger(generators(Lanes, RandomBits), 1)
+  localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits
 ) (
   /// Clock.
   input  logic                                                  clk_i,
   /// Asynchronous reset, active low: beats under way are dropped.
   input  logic                                                  rst_ni,
-  /// Words of the generators, generator g at 32*g, so that lane j's field is at RandomBits*j.
-  input  logic [RandomWidth-1:0]                                random_i,
+  /// Random fields, lane j at RandomBits*j: what `random_lanes` gives.
+  input  logic [Lanes*FieldWidth-1:0]                            random_i,
   /// High when a beat uses `random_i`: the generators advance.
   output logic                                                  random_next_o,
   /// Data words, lane j at DataWidth*j; above them model words, at ModelWidth*j; above them h, at
@@ -86,7 +86,6 @@ module model_update
   input  logic                                                  m_axis_tready
 );
 
-  localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits;
   localparam int unsigned GradientLow = Lanes * (DataWidth + ModelWidth);
   localparam int unsigned EarlyStages = MultiplyStages + ProductStages;
   localparam int unsigned Latency = model_update_latency(
@@ -224,8 +223,5 @@ module model_update
       .model_overflow_o    (m_axis_tuser[Lanes+j])
     );
   end
-
-  logic unused;
-  assign unused = ^random_i;
 
 endmodule
