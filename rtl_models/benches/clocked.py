@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class ClockedBench(Bench):
 
     @abstractmethod
     def rows(self, random: Random, transactions: int) -> Iterator[Row]:
-        """Yield so many rows, the first of them with the unit in reset."""
+        """Yield so many rows, or some more, the first of them with the unit in reset."""
 
     @abstractmethod
     def vectors(self, random: Random, count: int) -> Iterator[Row]:
@@ -73,7 +74,7 @@ class ClockedBench(Bench):
         driven[self.inputs.index("rst_ni")] = 1
         task = Clock(clock, PERIOD_NS, "ns").start()
         await edge
-        for row in self.rows(random, transactions):
+        for row in islice(self.rows(random, transactions), transactions):
             for number, value in enumerate(row.inputs):
                 if value != driven[number]:
                     inputs[number].value = driven[number] = value

@@ -79,8 +79,8 @@ def test_too_few_outputs_leave_bins_that_are_named(program, tmp_path):
 
 
 @cosim
-def test_waves_are_kept_where_they_are_wanted(program, tmp_path):
-    assert program(*REQUANTIZER, "--waves", "--out", "kept").code == 0
+def test_waves_of_the_whole_run_are_kept_where_they_are_wanted(program, faulty, tmp_path):
+    assert program(*REQUANTIZER, "--waves", "--out", "kept", "--rtl", faulty).code == 1
     waves = tmp_path / "kept" / "requantizer" / "dump.vcd"
     ports = ("c0_value_i", "c0_value_o")
     found = cycles(waves, "c0_clk_i", ports, 10**9, 3)
