@@ -18,7 +18,7 @@ from sim.errors import InputError
 from sim.formats import QFormat
 from sim.modes import Overflow
 from sim.quantize import quantize
-from sim.rows import RawRows
+from sim.rows import RawRows, Rows
 from sim.statistics import Statistics
 
 Words = NDArray[np.int64]
@@ -40,6 +40,15 @@ class EngineHost:
     def __init__(
         self, algorithm: str, problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters
     ) -> None:
+        self._prepare(algorithm, problem, datapath, parameters)
+        quantized = problem.quantized(self.path.data_format)
+        self.problem, self.raw, self.data_scale = quantized.problem, quantized.raw, quantized.scale
+        self.store: Rows = RawRows(self.raw)
+
+    def _prepare(
+        self, algorithm: str, problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters
+    ) -> None:
+        """Check problem and datapath, and set up what does not depend on the rows."""
         if not isinstance(datapath, TrainingDatapath):
             raise InputError(
                 f"datapath: got {datapath!r}; allowed: a TrainingDatapath, since {algorithm} runs on the engine"
@@ -50,9 +59,6 @@ class EngineHost:
                 "(one-vs-rest instead of softmax)"
             )
         self.path, self.parameters = datapath, parameters
-        quantized = problem.quantized(datapath.data_format)
-        self.problem, self.raw, self.data_scale = quantized.problem, quantized.raw, quantized.scale
-        self.store = RawRows(self.raw)
         self.draws = Draws(parameters, problem.shape[0])
         self.epoch = 0
 
@@ -111,6 +117,10 @@ class EngineHost:
     def row_bytes(self, rows: int) -> int:
         """Return the bytes of a number of stored rows."""
         return rows * -(-self.problem.shape[1] * self.path.data.width // 8)
+
+    def outer_bytes(self) -> int:
+        """Return the bytes of all rows, which a full gradient reads."""
+        return self.row_bytes(self.problem.shape[0])
 
     def require_no_exponents(self, algorithm: str) -> None:
         """Raise an InputError if the datapath has block exponents, which only HALP sets."""

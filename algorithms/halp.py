@@ -33,8 +33,19 @@ def halp(problem: Problem, datapath: TrainingDatapath | None, parameters: Parame
     Raises:
         InputError: without a datapath or μ, or where a scale does not fit the link's registers.
     """
-    host = EngineHost("halp", problem, datapath, parameters)
-    path, problem, link = host.path, host.problem, host.centred_link()
+    return halp_on(EngineHost("halp", problem, datapath, parameters))
+
+
+def halp_on(host: EngineHost) -> Points:
+    """Yield the points of HALP on a host's rows: those of its problem make full gradients, its stored ones the loops.
+
+    Args:
+        host: rows, datapath and parameters.
+
+    Raises:
+        InputError: without μ, or where a scale does not fit the link's registers.
+    """
+    path, problem, link, parameters = host.path, host.problem, host.centred_link(), host.parameters
     mu = parameters.mu if parameters.mu is not None else problem.strong_convexity
     if not mu > 0.0:
         raise InputError("mu: got none, and the problem is not strongly convex; allowed: a positive number")
@@ -56,7 +67,7 @@ def halp(problem: Problem, datapath: TrainingDatapath | None, parameters: Parame
             return
         h, seen = host.gradient_words(gradient, scale)
         job = host.job(np.zeros(columns, np.int64), h, link.record(scale, margins), exponents)
-        moved = host.row_bytes(job.steps + problem.shape[0])
+        moved = host.row_bytes(job.steps) + host.outer_bytes()
         result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved)
         if result is None:
             return

@@ -145,3 +145,74 @@ def softmax_sgd_loop(features: Any, labels: Any, indices: Any, w: Any, step: Any
         for k in range(w.shape[0]):
             for j in range(x.shape[0]):
                 w[k, j] -= step * (now[k] * x[j] + ridge * w[k, j])
+
+
+@kernel
+def _rounded(values: Any, intervals: Any, bucket: Any, words: Any, bits: Any, out: Any) -> None:
+    """Fill `out` with values rounded to sign and levels of each bucket's norm: `sampling.quantized_vector`."""
+    for start in range(0, values.shape[0], bucket):
+        stop = min(start + bucket, values.shape[0])
+        norm = 0.0
+        for j in range(start, stop):
+            norm += values[j] * values[j]
+        norm = np.sqrt(norm)
+        for j in range(start, stop):
+            if norm == 0.0:
+                out[j] = 0.0
+                continue
+            size = min(abs(values[j]) / norm, 1.0) * intervals
+            level = min(np.floor(size), intervals - 1.0)
+            up = (size - level) * 2.0**bits >= 2.0**bits - words[j]
+            out[j] = norm * np.sign(values[j]) * (level + up) / intervals
+
+
+@kernel
+def sampled_loop(
+    kind: Any,
+    updates: Any,
+    dots: Any,
+    targets: Any,
+    indices: Any,
+    w: Any,
+    step: Any,
+    ridge: Any,
+    both: Any,
+    model: Any,
+    gradient: Any,
+    total: Any,
+) -> None:
+    """Make SGD steps in place on w, on samples of the rows; `total` gathers the iterates.
+
+    `both` takes the mean of both orders of the samples. `model` and `gradient` are (intervals, bucket, words, bits) of
+    their rounding, words of shape (T, d); 0 intervals: none.
+    """
+    columns = w.shape[0]
+    near, direction, sent = w.copy(), np.empty(columns), np.empty(columns)
+    for t in range(indices.shape[0]):
+        i = indices[t]
+        update, dot = updates[i], dots[i]
+        if model[0] > 0:
+            _rounded(w, model[0], model[1], model[2][t], model[3], near)
+        else:
+            near[:] = w
+        margin, other = 0.0, 0.0
+        for j in range(columns):
+            margin += dot[j] * near[j]
+            other += update[j] * near[j]
+        slope = response(kind, margin) - targets[i]
+        if both:
+            back = response(kind, other) - targets[i]
+            for j in range(columns):
+                direction[j] = 0.5 * (slope * update[j] + back * dot[j]) + ridge * near[j]
+        else:
+            for j in range(columns):
+                direction[j] = slope * update[j] + ridge * near[j]
+        if gradient[0] > 0:
+            _rounded(direction, gradient[0], gradient[1], gradient[2][t], gradient[3], sent)
+            for j in range(columns):
+                w[j] -= step * sent[j]
+        else:
+            for j in range(columns):
+                w[j] -= step * direction[j]
+        for j in range(columns):
+            total[j] += w[j]

@@ -42,7 +42,7 @@ def lp_svrg(problem: Problem, datapath: TrainingDatapath | None, parameters: Par
         h, seen = host.gradient_words(gradient, scale)
         offsets, past = host.offset_words(z)
         job = host.job(z, h, link.record(scale, margins) | {"offsets": offsets})
-        moved = host.row_bytes(job.steps + problem.shape[0])
+        moved = host.row_bytes(job.steps) + host.outer_bytes()
         result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows, "offset": past}, moved)
         if result is None:
             return
@@ -62,9 +62,21 @@ def lp_sgd(problem: Problem, datapath: TrainingDatapath | None, parameters: Para
     Raises:
         InputError: without a datapath or δ, or where a scale does not fit the link's registers.
     """
-    host = EngineHost("lp_sgd", problem, datapath, parameters)
-    host.require_no_exponents("lp_sgd")
-    scale, problem = fixed_scale(parameters), host.problem
+    return lp_sgd_on(EngineHost("lp_sgd", problem, datapath, parameters), "lp_sgd")
+
+
+def lp_sgd_on(host: EngineHost, algorithm: str) -> Points:
+    """Yield the points of LP-SGD on a host's rows.
+
+    Args:
+        host: rows, datapath and parameters.
+        algorithm: its name, for errors.
+
+    Raises:
+        InputError: without δ, or where a scale does not fit the link's registers.
+    """
+    host.require_no_exponents(algorithm)
+    scale, problem, parameters = fixed_scale(host.parameters), host.problem, host.parameters
     curve, path = problem.curve, host.path
     link = AbsoluteLink(curve, path, parameters.step, host.data_scale, scale, problem.responses)
     z: Words = np.zeros(problem.shape[1], np.int64)

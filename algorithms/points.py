@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob, EpochResult
 from sim.errors import InputError, whole_number
-from sim.quantize import positive_real
+from sim.quantize import mode_of, positive_real
 from sim.random_bits import LARGEST_SEED, WORD_BITS, LinearGenerator, Role, Xorshift32, generator_seed, row_indices
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,28 @@ class Option(StrEnum):
     """Option II: w_τ with τ uniform in 0 to T − 1, which the theorems assume; only those τ steps are made."""
 
 
+class Sampling(StrEnum):
+    """Which roundings of a row a step of ZipML takes."""
+
+    DOUBLE = "double"
+    """Two independent ones, one for the dot product and one for the update: unbiased."""
+    NAIVE = "naive"
+    """One for both: biased, it solves another problem. Kept to show what goes wrong."""
+    SYMMETRIC = "symmetric"
+    """The mean of both orders of two independent ones: unbiased, of no more variance. Float only."""
+    FULL = "full"
+    """The row itself. Float only."""
+
+
+class SampleLevels(StrEnum):
+    """Which levels rows are rounded to."""
+
+    UNIFORM = "uniform"
+    """Evenly spaced, symmetric around 0."""
+    OPTIMAL = "optimal"
+    """Those of least mean variance in each column."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What an algorithm is run with.
@@ -43,6 +65,12 @@ class Parameters:
         delta: LP-SGD's and LP-SVRG's δ, the worth of the model's last bit.
         option: which iterate becomes the next centre.
         power_of_two: HALP rounds the offset's scale to the nearest power of two (in log2).
+        sampling: which roundings of a row a step of ZipML takes.
+        sample_bits: bits of a rounding of a value; None: those of the datapath's data words, 8 in floating point.
+        levels: which levels rows are rounded to.
+        model_bits: bits that ZipML in floating point rounds the model to, for every dot product; None: none.
+        gradient_bits: bits that it rounds every gradient to; None: none.
+        averaged: it reports the mean of the iterates of the later half of all epochs so far.
     """
 
     step: float
@@ -53,6 +81,12 @@ class Parameters:
     delta: float | None = None
     option: Option = Option.LAST
     power_of_two: bool = False
+    sampling: Sampling = Sampling.DOUBLE
+    sample_bits: int | None = None
+    levels: SampleLevels = SampleLevels.UNIFORM
+    model_bits: int | None = None
+    gradient_bits: int | None = None
+    averaged: bool = False
 
     def __post_init__(self) -> None:
         for name in ("step", "mu", "delta"):
@@ -60,8 +94,14 @@ class Parameters:
                 object.__setattr__(self, name, positive_real(name, getattr(self, name)))
         for name, high in (("epoch_length", LARGEST_EPOCH), ("epochs", 1 << 20), ("seed", LARGEST_SEED)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), 0, high))
-        if not isinstance(self.power_of_two, bool):
-            raise InputError(f"power_of_two: got {self.power_of_two!r}; allowed: True or False")
+        for name, low, high in (("sample_bits", 1, 8), ("model_bits", 2, 16), ("gradient_bits", 2, 16)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
+        object.__setattr__(self, "sampling", mode_of(Sampling, "sampling", self.sampling))
+        object.__setattr__(self, "levels", mode_of(SampleLevels, "levels", self.levels))
+        for name in ("power_of_two", "averaged"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name}: got {getattr(self, name)!r}; allowed: True or False")
 
 
 class Draws:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from algorithms.data import Loss
 from algorithms.halp import halp
 from algorithms.low_precision import lp_sgd, lp_svrg
 from algorithms.multiclass import AnyProblem, OneVsRest, Softmax
-from algorithms.points import Option, Parameters, Point, Solver
+from algorithms.points import Option, Parameters, Point, SampleLevels, Sampling, Solver
 from algorithms.problems import Problem
 from algorithms.svrg import sgd, svrg
 from algorithms.theory import epoch_length_svrg, halp_epoch_length, step_size
 from algorithms.trace import EpochRecord, Trace, merged
+from algorithms.zipml.floating import zipml_float
+from algorithms.zipml.on_engine import halp_zipml, zipml
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob, EpochResult, backends, run
 from sim.errors import InputError
@@ -34,17 +37,24 @@ class Algorithm:
         own: which of mu, delta, option, power_of_two it has.
         about: one line.
         table: the link of losses that are no squares; None for float algorithms.
+        on_real_rows: whether it solves the problem of the real rows though it runs on the engine.
     """
 
     solver: Solver
     own: tuple[str, ...]
     about: str
     table: Link | None = None
+    on_real_rows: bool = False
 
     @property
     def on_engine(self) -> bool:
         """Whether it runs on a datapath; else it computes in floating point."""
         return self.table is not None
+
+    @property
+    def on_quantized_rows(self) -> bool:
+        """Whether it solves the problem of rows that are rounded once."""
+        return self.on_engine and not self.on_real_rows
 
 
 ALGORITHMS = {
@@ -55,12 +65,35 @@ ALGORITHMS = {
         lp_svrg, ("delta", "option"), "SVRG with a model of few bits on a fixed grid", Link.CENTRED_TABLE
     ),
     "lp_sgd": Algorithm(lp_sgd, ("delta",), "SGD with a model of few bits on a fixed grid", Link.ABSOLUTE_TABLE),
+    "zipml": Algorithm(
+        zipml,
+        ("delta", "sampling", "sample_bits", "levels"),
+        "LP-SGD on random roundings of the rows, two of each",
+        Link.ABSOLUTE_TABLE,
+        on_real_rows=True,
+    ),
+    "halp_zipml": Algorithm(
+        halp_zipml,
+        ("mu", "option", "power_of_two", "sampling", "sample_bits", "levels"),
+        "HALP whose inner loops read random roundings of the rows",
+        Link.CENTRED_TABLE,
+        on_real_rows=True,
+    ),
+    "zipml_float": Algorithm(
+        zipml_float,
+        ("sampling", "sample_bits", "levels", "model_bits", "gradient_bits", "averaged"),
+        "ZipML in float64: data, model and gradient of few bits",
+    ),
     "svrg": Algorithm(svrg, ("option",), "SVRG in float64"),
     "svrg32": Algorithm(partial(svrg, dtype=np.float32), ("option",), "SVRG in float32"),
     "sgd": Algorithm(sgd, (), "SGD in float64"),
     "sgd32": Algorithm(partial(sgd, dtype=np.float32), (), "SGD in float32"),
 }
 """The algorithms by name."""
+
+
+UNSET = {field.name: field.default for field in fields(Parameters) if field.default is not MISSING}
+"""Parameters that some algorithms have, with the values that they have when they are not given."""
 
 
 def train(
@@ -76,6 +109,12 @@ def train(
     delta: float | None = None,
     option: str = Option.LAST,
     power_of_two: bool = False,
+    sampling: str = Sampling.DOUBLE,
+    sample_bits: int | None = None,
+    levels: str = SampleLevels.UNIFORM,
+    model_bits: int | None = None,
+    gradient_bits: int | None = None,
+    averaged: bool = False,
     seed: int = 0,
     backend: str = "kernel",
     minimum: float | bool = False,
@@ -97,6 +136,13 @@ def train(
         delta: LP-SGD's and LP-SVRG's δ, the worth of the model's last bit.
         option: "I" or "II": the last or a random iterate becomes the next centre.
         power_of_two: HALP rounds its scale to the nearest power of two.
+        sampling: "double", "naive" (the wrong case), in floating point also "symmetric" or "full": which roundings of a
+            row a step of ZipML takes.
+        sample_bits: bits of a rounding of a value; by default those of the data words, 8 in floating point.
+        levels: "uniform" or "optimal" for each column: what rows are rounded to.
+        model_bits: bits of ZipML's model in floating point; by default it is not rounded.
+        gradient_bits: bits of its gradients, likewise.
+        averaged: whether the mean of the iterates of the later half of all epochs so far is reported.
         seed: every random choice is a function of it; runs of one seed draw the same samples.
         backend: what runs the inner loops, see `sim.engine.run`.
         minimum: f*, or True to have it computed, for the trace's suboptimality.
@@ -120,18 +166,20 @@ def train(
         raise InputError(f"problem: got {type(problem).__name__}; allowed: a Problem, OneVsRest or Softmax")
     if backend not in backends():
         raise InputError(f"backend: got {backend!r}; allowed: {', '.join(backends())}")
-    own = {"mu": mu, "delta": delta, "option": option, "power_of_two": power_of_two}
-    unset = {"mu": None, "delta": None, "option": Option.LAST, "power_of_two": False}
+    own: dict[str, Any] = {
+        "mu": mu, "delta": delta, "option": option, "power_of_two": power_of_two, "sampling": sampling,
+        "sample_bits": sample_bits, "levels": levels, "model_bits": model_bits, "gradient_bits": gradient_bits,
+        "averaged": averaged,
+    }  # fmt: skip
     for name, value in own.items():
-        if name not in chosen.own and value != unset[name]:
+        if name not in chosen.own and value != UNSET[name]:
             raise InputError(f"{name}: got {value!r}; allowed: none, since {algorithm} has no such parameter")
     if step is None or epoch_length is None:
         step, epoch_length = _from_theory(problem, algorithm, datapath, gamma, step, epoch_length)
     elif gamma is not None:
         raise InputError(f"gamma: got {gamma}; allowed: none where step and epoch_length are given")
-    parameters = Parameters(
-        step, epoch_length, epochs, seed, mu, delta, mode_of(Option, "option", option), power_of_two
-    )
+    own["option"] = mode_of(Option, "option", option)
+    parameters = Parameters(step, epoch_length, epochs, seed, **own)
     shown = {name: getattr(parameters, name) for name in ("step", "epoch_length", "epochs", "seed", *chosen.own)}
     if chosen.on_engine:
         shown["backend"] = backend
@@ -158,8 +206,8 @@ def train(
 
 def least_loss(problem: AnyProblem, algorithm: str, datapath: TrainingDatapath | None) -> float:
     """Return f* of the problem that an algorithm solves: on quantized samples, if it runs on the engine."""
-    on_engine = algorithm_of(algorithm).on_engine and datapath is not None
-    return problem.least_loss(datapath.data_format if on_engine and datapath is not None else None)
+    quantizes = algorithm_of(algorithm).on_quantized_rows
+    return problem.least_loss(datapath.data_format if quantizes and datapath is not None else None)
 
 
 def algorithm_names() -> list[str]:
@@ -167,7 +215,7 @@ def algorithm_names() -> list[str]:
 
     Example:
         >>> algorithm_names()
-        ['halp', 'lp_svrg', 'lp_sgd', 'svrg', 'svrg32', 'sgd', 'sgd32']
+        ['halp', 'lp_svrg', 'lp_sgd', 'zipml', 'halp_zipml', 'zipml_float', 'svrg', 'svrg32', 'sgd', 'sgd32']
     """
     return list(ALGORITHMS)
 
@@ -262,7 +310,7 @@ def _from_theory(
         raise InputError(f"{missing}: got none; allowed: a number, or gamma to have it from theory")
     one = problem.binaries[0] if isinstance(problem, OneVsRest) else problem
     solved = one
-    if isinstance(one, Problem) and datapath is not None:
+    if isinstance(one, Problem) and datapath is not None and algorithm_of(algorithm).on_quantized_rows:
         solved = one.quantized(datapath.data_format).problem
     smoothness, convexity = solved.smoothness, solved.strong_convexity
     step = step_size(smoothness, gamma) if step is None else step
@@ -270,7 +318,7 @@ def _from_theory(
         if not convexity > 0.0:
             raise InputError("epoch_length: got none, and the problem is not strongly convex; allowed: a number")
         kappa = smoothness / convexity
-        if algorithm == "halp" and datapath is not None:
+        if algorithm in ("halp", "halp_zipml") and datapath is not None:
             epoch_length = halp_epoch_length(kappa, gamma, problem.shape[1], datapath.model.width)
         else:
             epoch_length = epoch_length_svrg(kappa, gamma)

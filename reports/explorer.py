@@ -179,8 +179,9 @@ def least_loss_of(wanted: LeastLoss) -> dict[str, Any]:
 
 
 def solved(run: Run) -> LeastLoss:
-    """Return which problem a run solves: on quantized samples, if it runs on the engine."""
-    return LeastLoss(run, run.point.datapath.data.width if run.point.datapath is not None else 0)
+    """Return which problem a run solves: on quantized samples, if its algorithm rounds them once for all."""
+    path, quantizes = run.point.datapath, algorithm_of(run.point.algorithm).on_quantized_rows
+    return LeastLoss(run, path.data.width if path is not None and quantizes else 0)
 
 
 def _least_losses_wanted(study: Study, store: Store) -> list[LeastLoss]:

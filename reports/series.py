@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.points import LARGEST_EPOCH, Option, Parameters
-from algorithms.training import Algorithm, algorithm_of
+from algorithms.training import UNSET, Algorithm, algorithm_of
 from sim.configuration import from_table
 from sim.datapath import TrainingDatapath, preset_names
 from sim.errors import InputError
 from sim.quantize import mode_of
 
-TRAINING_KEYS = ("step", "epoch_length", "epochs", "gamma", "mu", "delta", "option", "power_of_two")
+TRAINING_KEYS = ("step", "epoch_length", "epochs", "gamma", *UNSET)
 """Parameters of `train` that a study sets or varies; other keys are fields of the datapath."""
 
 
@@ -181,7 +181,7 @@ def _axes(where: str, table: Any) -> dict[str, list[Any]]:
 
 def _applies(key: str, algorithm: Algorithm) -> bool:
     """Whether an algorithm has a parameter, or a datapath whose field it may be."""
-    if key in ("mu", "delta", "option", "power_of_two"):
+    if key in UNSET:
         return key in algorithm.own
     return key in TRAINING_KEYS or algorithm.on_engine
 
@@ -209,10 +209,10 @@ def _parameters(changes: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"gamma: got {gamma!r}; allowed: none where step and epoch_length are given")
     if "epochs" not in chosen:
         raise InputError("epochs: got none; allowed: a whole number")
-    own = {key: value for key, value in chosen.items() if key in ("mu", "delta", "power_of_two")}
-    option = mode_of(Option, "option", chosen.get("option", Option.LAST))
+    own = {key: value for key, value in chosen.items() if key in UNSET}
+    own["option"] = mode_of(Option, "option", chosen.get("option", Option.LAST))
     steps = steps_of(chosen.get("epoch_length", 1), 1)
-    Parameters(chosen.get("step", 1.0), steps, chosen["epochs"], 0, option=option, **own)
+    Parameters(chosen.get("step", 1.0), steps, chosen["epochs"], 0, **own)
     return chosen
 
 

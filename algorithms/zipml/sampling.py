@@ -18,7 +18,7 @@ from algorithms.zipml.levels import Method, column_levels
 from sim.errors import InputError, whole_number
 from sim.formats import QFormat
 from sim.quantize import mode_of, real_array
-from sim.random_bits import RandomSource
+from sim.random_bits import WORD_BITS, RandomSource, Role, Xorshift32, generator_seed
 from sim.row_formats import Base, RowFormat
 from sim.rows import PackedRows
 
@@ -38,17 +38,27 @@ class Scaling(StrEnum):
     """The largest magnitude of each row."""
 
 
-class Sampling(StrEnum):
-    """Which samples of a row a step takes."""
+class HostWords:
+    """Random words of one of the host's generators of a run; generator 0 belongs to the choice of iterates.
 
-    DOUBLE = "double"
-    """Two independent ones, one for the dot product and one for the update: unbiased."""
-    NAIVE = "naive"
-    """One for both: biased, it solves another problem. Kept to show what goes wrong."""
-    SYMMETRIC = "symmetric"
-    """The mean of both orders of two independent ones: unbiased, of no more variance. Float only."""
-    FULL = "full"
-    """The row itself. Float only."""
+    Args:
+        seed: the run's seed.
+        number: number of the generator: 1 for rows, 2 for models, 3 for gradients.
+
+    Example:
+        >>> words, bits = HostWords(0, 1).take(3)
+        >>> words.shape, bits
+        ((3,), 32)
+    """
+
+    bits = WORD_BITS
+
+    def __init__(self, seed: int, number: int) -> None:
+        self.generator = Xorshift32(generator_seed(seed, Role.HOST, number))
+
+    def take(self, count: int) -> tuple[Words, int]:
+        """Return the next `count` words, and the bits of each."""
+        return self.generator.words(count), self.bits
 
 
 def rounds_up(fractions: Floats, words: Words, bits: int) -> NDArray[np.bool_]:
@@ -226,10 +236,10 @@ class Sampler:
 
     def variances(self) -> Floats:
         """Return the variance of every value's sample, φ(1 − φ) times the square of its interval, shape (N, d)."""
-        gap: Floats = np.ones((1, 1))
+        gap = np.ones((1, 1), np.int64)
         if self.table.size:
             column = np.arange(self.shape[1])[None, :]
-            gap = np.float64(self.table[column, self.below + 1] - self.table[column, self.below])
+            gap = self.table[column, self.below + 1] - self.table[column, self.below]
         spread: Floats = self.fractions * (1.0 - self.fractions) * np.square(gap * self.step)
         return spread
 

@@ -176,6 +176,8 @@ def test_halp_needs_a_datapath_and_training_an_algorithm() -> None:
     with pytest.raises(InputError, match="datapath: got None; allowed: a TrainingDatapath"):
         train(problem_of(), "halp", epochs=1, **SETTINGS)
     with pytest.raises(
-        InputError, match="algorithm: got 'adam'; allowed: halp, lp_svrg, lp_sgd, svrg, svrg32, sgd, sgd32"
+        InputError,
+        match="algorithm: got 'adam'; allowed: halp, lp_svrg, lp_sgd, zipml, halp_zipml, zipml_float, "
+        "svrg, svrg32, sgd, sgd32",
     ):
         train(problem_of(), "adam", HALP8, epochs=1, **SETTINGS)

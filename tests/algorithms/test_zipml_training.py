@@ -1,0 +1,255 @@
+"""ZipML's algorithms: step for step against the estimators, where they end, and the rows that the engine reads."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from algorithms.curves import Floats
+from algorithms.data import load
+from algorithms.points import Parameters, SampleLevels, Sampling
+from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
+from algorithms.training import least_loss, train
+from algorithms.zipml import estimators
+from algorithms.zipml.floating import BUCKET, FloatSamples
+from algorithms.zipml.sampling import HostWords, Sampler, quantized_vector
+from sim.datapath import TrainingDatapath
+from sim.engine import EpochJob, EpochResult
+from sim.errors import InputError
+from sim.random_bits import RandomWords, Role, Xorshift32, generator_seed, row_indices
+from sim.rows import PackedRows
+
+PATH = TrainingDatapath.preset("zipml4").with_fields({"model.width": 12, "product.cut": 1})
+RUN: dict[str, Any] = {"step": 0.02, "epoch_length": 30, "epochs": 3, "seed": 5}
+
+
+def least_squares(samples: int = 500, columns: int = 8) -> LeastSquares:
+    values = np.random.default_rng(0)
+    rows = values.uniform(-1, 1, (samples, columns))
+    return LeastSquares(rows, rows @ values.normal(size=columns) + 0.1 * values.normal(size=samples))
+
+
+def of_classes(kind: type[Problem], ridge: float = 0.01) -> Problem:
+    values = np.random.default_rng(1)
+    rows = values.normal(size=(80, 6))
+    return kind(rows, (rows @ values.normal(size=6) + values.normal(size=80) > 0).astype(float), ridge)
+
+
+@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize(("model_bits", "gradient_bits"), [(None, None), (4, None), (None, 4), (3, 5)])
+@pytest.mark.parametrize("levels", SampleLevels)
+def test_float_runs_equal_the_estimators_step_for_step(
+    sampling: Sampling, model_bits: int | None, gradient_bits: int | None, levels: SampleLevels
+) -> None:
+    if sampling is Sampling.FULL and levels is SampleLevels.OPTIMAL:
+        return
+    problem = least_squares(20, 5)
+    bits = None if sampling is Sampling.FULL else 3
+    own: dict[str, Any] = {"sampling": sampling, "sample_bits": bits, "levels": levels}
+    trace = train(problem, "zipml_float", **RUN, **own, model_bits=model_bits, gradient_bits=gradient_bits)
+    samples = FloatSamples(problem, Parameters(**RUN, **own))
+    rows = Xorshift32(generator_seed(5, Role.ROWS, 0))
+    sources = {2: HostWords(5, 2), 3: HostWords(5, 3)}
+
+    def rounded(values: Floats, bits: int | None, number: int, bucket: int = 0) -> Floats:
+        if bits is None:
+            return values
+        words = RandomWords(sources[number].take(len(values))[0], 32)
+        return quantized_vector(values, 2 ** (bits - 1) - 1, words, bucket=bucket)
+
+    w = np.zeros(5)
+    for _ in range(RUN["epochs"]):
+        updates, dots = samples.draw()
+        for i in row_indices(rows, 20, RUN["epoch_length"]).tolist():
+            near, target = rounded(w, model_bits, 2), float(problem.targets[i])
+            match sampling:
+                case Sampling.NAIVE:
+                    assert (updates[i] == dots[i]).all()
+                    g = estimators.naive(updates[i], near, target)
+                case Sampling.SYMMETRIC:
+                    g = estimators.symmetric(updates[i], dots[i], near, target)
+                case _:
+                    g = estimators.double(updates[i], dots[i], near, target)
+            w = w - RUN["step"] * rounded(g, gradient_bits, 3, BUCKET)
+    assert trace.w == pytest.approx(w, rel=1e-9, abs=1e-12)
+
+
+def test_naive_sgd_ends_where_the_formula_says_and_double_sampling_ten_times_closer_to_the_solution() -> None:
+    problem = least_squares()
+    solution = problem.solution()
+    variances = Sampler.uniform(problem.features, 2, scaling="column").variances()
+    wrong = estimators.naive_solution(problem.features, problem.targets, variances)
+    off = float(np.linalg.norm(wrong - solution))
+    ends = {
+        sampling: train(
+            problem, "zipml_float", step=0.003, epoch_length=1000, epochs=400, sampling=sampling, sample_bits=2,
+            averaged=True,
+        ).w
+        for sampling in ("naive", "double", "symmetric")
+    }  # fmt: skip
+    assert np.linalg.norm(ends["naive"] - wrong) <= 0.02 * off
+    for sampling in ("double", "symmetric"):
+        assert 10 * np.linalg.norm(ends[sampling] - solution) <= np.linalg.norm(ends["naive"] - solution)
+
+
+def test_end_to_end_at_eight_bits_reaches_the_loss_of_full_precision() -> None:
+    problem = least_squares()
+    run: dict[str, Any] = {"step": 0.02, "epoch_length": 1000, "epochs": 30, "averaged": True}
+    full = train(problem, "zipml_float", sampling="full", **run)
+    low = train(problem, "zipml_float", sample_bits=8, model_bits=8, gradient_bits=8, **run)
+    six = train(problem, "zipml_float", sample_bits=6, **run)
+    assert low.losses[-1] <= 1.01 * full.losses[-1]
+    assert six.losses[-1] <= 1.01 * full.losses[-1]
+
+
+class Kept:
+    """The loops of a run on the engine, and their results."""
+
+    def __init__(self) -> None:
+        self.jobs: list[EpochJob] = []
+        self.models: list[Floats] = []
+
+    def add(self, job: EpochJob, result: EpochResult) -> None:
+        self.jobs.append(job)
+        self.models.append(result.z.astype(float))
+
+
+@pytest.mark.parametrize("algorithm", ["zipml", "halp_zipml"])
+@pytest.mark.parametrize("sampling", ["double", "naive"])
+@pytest.mark.parametrize(("levels", "bits"), [("uniform", None), ("uniform", 2), ("optimal", 3)])
+def test_the_engine_reads_fresh_samples_of_every_row_each_epoch(
+    algorithm: str, sampling: str, levels: str, bits: int | None
+) -> None:
+    problem, kept = least_squares(40, 5), Kept()
+    own: dict[str, Any] = {"delta": 0.01} if algorithm == "zipml" else {"mu": 0.3}
+    own |= {"sampling": sampling, "levels": levels, "sample_bits": bits}
+    path = PATH.with_fields({"data.width": 8}) if levels == "optimal" else PATH
+    trace = train(problem, algorithm, path, **RUN, **own, on_result=kept.add)
+    largest = np.abs(problem.features).max()
+    high = 127 if levels == "optimal" else 4 if bits is None else 1
+    for job in kept.jobs:
+        rows = job.rows
+        assert isinstance(rows, PackedRows)
+        assert (rows.fmt.bits, rows.fmt.samples) == (bits or 4, 2 if sampling == "double" else 1)
+        dot, update = (words * largest / high for words in rows.arrays(path.data_format))
+        assert (sampling == "naive") == bool((dot == update).all())
+        for words in (dot, update):
+            if levels == "uniform":
+                assert (np.abs(words - problem.features) < largest / high).all()
+            assert np.abs(words).max() <= largest * (1 + 1e-12)
+    data = [job.rows.data.tobytes() for job in kept.jobs if isinstance(job.rows, PackedRows)]
+    assert len(set(data)) == 3
+    again = train(problem, algorithm, path, **RUN, **own, backend="reference")
+    assert again.model_digest == trace.model_digest
+    assert trace.losses[0] == problem.loss(np.zeros(5))
+    stored = kept.jobs[0].rows
+    assert isinstance(stored, PackedRows)
+    outer = problem.features.nbytes if algorithm == "halp_zipml" else 0
+    assert trace.epochs[0].bytes_moved == 30 * stored.data.shape[1] + outer
+
+
+def test_samples_on_the_engine_are_unbiased_for_the_real_rows() -> None:
+    """Mean of 400 draws within 6 standard errors of each value: a false alarm in 4e-7 of runs."""
+    problem = least_squares(20, 5)
+    sampler, words = Sampler.uniform(problem.features, 3), HostWords(0, 1)
+    mean = np.mean([sampler.values(sampler.draw(words).dot) for _ in range(400)], axis=0)
+    assert (np.abs(mean - problem.features) <= 6 * np.sqrt(sampler.variances() / 400) + 1e-12).all()
+
+
+def test_on_the_engine_too_naive_sampling_ends_elsewhere() -> None:
+    """Means over the later epochs' ends; the model's own rounding, δ = 0.002, is unbiased."""
+    problem = least_squares()
+    solution = problem.solution()
+    variances = Sampler.uniform(problem.features, 2).variances()
+    wrong = estimators.naive_solution(problem.features, problem.targets, variances)
+    ends = {}
+    for sampling in ("naive", "double"):
+        kept = Kept()
+        run: dict[str, Any] = {"step": 0.004, "epoch_length": 500, "epochs": 400, "delta": 0.002, "sample_bits": 2}
+        trace = train(problem, "zipml", PATH, sampling=sampling, on_result=kept.add, **run)
+        ends[sampling] = 0.002 * np.mean(kept.models[100:], axis=0)
+        assert sum(record.counts["coefficient"] for record in trace.epochs[:-1]) == 0
+    off = np.linalg.norm(wrong - solution)
+    assert np.linalg.norm(ends["naive"] - wrong) <= 0.05 * off
+    assert 10 * np.linalg.norm(ends["double"] - solution) <= np.linalg.norm(ends["naive"] - solution)
+
+
+@pytest.mark.parametrize("sampling", ["double", "naive"])
+def test_centring_removes_the_bias_of_quantized_rows(sampling: str) -> None:
+    """HALP on rows of 3 bits goes on to the solution of the real rows, even with one rounding for both uses."""
+    problem = least_squares()
+    path = TrainingDatapath.preset("zipml4").with_fields({"data.width": 3})
+    run: dict[str, Any] = {"step": 0.02, "epoch_length": 1000, "epochs": 15, "mu": 0.2, "sampling": sampling}
+    trace = train(problem, "halp_zipml", path, **run)
+    assert trace.gradient_norms[-1] <= 1e-5 * trace.gradient_norms[0]
+    assert np.linalg.norm(trace.w - problem.solution()) <= 1e-4
+
+
+@pytest.mark.parametrize("kind", [LeastSquaresSvm, Logistic, SmoothedHinge])
+def test_other_losses_train_on_the_real_rows_problem(kind: type[Problem]) -> None:
+    problem = of_classes(kind)
+    path = PATH.with_fields({"data.width": 6, "link.index_bits": 8})
+    start, least = problem.loss(np.zeros(6)), problem.least_loss()
+    for algorithm, own in (("zipml", {"delta": 0.002}), ("halp_zipml", {"mu": 0.1}), ("zipml_float", {})):
+        used = None if algorithm == "zipml_float" else path
+        run: dict[str, Any] = {"step": 0.01, "epoch_length": 400, "epochs": 12, "minimum": True, **own}
+        trace = train(problem, algorithm, used, **run)
+        assert trace.minimum == least == least_loss(problem, algorithm, used)
+        assert trace.losses[-1] - least <= 0.1 * (start - least), algorithm
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "path", "own", "text"),
+    [
+        (
+            "zipml",
+            PATH,
+            {"delta": 1.0, "sampling": "symmetric"},
+            "sampling: got symmetric; allowed: double, naive with",
+        ),
+        (
+            "zipml",
+            PATH,
+            {"delta": 1.0, "sampling": "twice"},
+            "sampling: got 'twice'; allowed: double, naive, symmetric",
+        ),
+        (
+            "zipml",
+            PATH,
+            {"delta": 1.0, "sample_bits": 5},
+            "sample_bits: got 5; allowed: 2 to 4 bits a sample with zipml",
+        ),
+        ("zipml", PATH, {"delta": 1.0, "sample_bits": 9}, "sample_bits: got 9; allowed: a whole number from 1 to 8"),
+        ("zipml", PATH, {}, "delta: got none"),
+        ("zipml", None, {"delta": 1.0}, "datapath: got None; allowed: a TrainingDatapath, since zipml"),
+        ("zipml", TrainingDatapath.preset("halp16"), {"delta": 1.0}, "data.width: got 16; allowed: 2 to 8 bits"),
+        ("zipml", PATH, {"delta": 1.0, "model_bits": 4}, "model_bits: got 4; allowed: none, since zipml has no such"),
+        ("zipml_float", PATH, {}, "datapath: got 'zipml4'; allowed: none, since zipml_float"),
+        ("zipml_float", None, {"sample_bits": 1}, "sample_bits: got 1; allowed: 2 to 8 with uniform levels"),
+        (
+            "zipml_float",
+            None,
+            {"sampling": "full", "sample_bits": 4},
+            "sample_bits: got 4; allowed: none with sampling",
+        ),
+        ("zipml_float", None, {"model_bits": 1}, "model_bits: got 1; allowed: a whole number from 2 to 16"),
+        ("zipml_float", None, {"averaged": 1}, "averaged: got 1; allowed: True or False"),
+        ("zipml_float", None, {"levels": "best"}, "levels: got 'best'; allowed: uniform, optimal"),
+        ("svrg", None, {"sample_bits": 4}, "sample_bits: got 4; allowed: none, since svrg has no such parameter"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(algorithm: str, path: Any, own: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        train(least_squares(20, 5), algorithm, path, **RUN, **own)
+    assert str(caught.value).startswith(text)
+
+
+def test_zeros_a_single_row_and_more_classes() -> None:
+    with pytest.raises(InputError, match="features: got only zeros"):
+        train(LeastSquares(np.zeros((3, 2)), np.ones(3)), "zipml", PATH, delta=1.0, **RUN)
+    single = train(LeastSquares([[1.0, 0.0, -2.0]], [3.0]), "zipml", PATH, delta=0.01, **RUN)
+    assert single.losses[-1] < single.losses[0]
+    problem, settings = load("digits")
+    trace = train(problem, "zipml_float", step=settings.step, epoch_length=1797, epochs=2)
+    assert trace.epochs[-1].accuracy is not None
+    assert trace.epochs[-1].accuracy > 0.8
