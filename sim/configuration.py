@@ -130,7 +130,10 @@ def to_toml(section: Section) -> str:
 
 def rows(kind: type[Section], path: str = "") -> Iterator[Row]:
     """Yield a line for every field of a section and its subsections, for the table in the docs."""
-    defaults = {info.name: info.default for info in msgspec.structs.fields(kind)}
+    defaults = {
+        info.name: info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory()
+        for info in msgspec.structs.fields(kind)
+    }
     for name, hint in _hints(kind).items():
         here = f"{path}.{name}" if path else name
         base, meta = _split(hint)

@@ -93,3 +93,13 @@ module free_xorshift (
     low   <= state[7:0];
   end
 endmodule
+
+// Wires only: cuts 5 bits of an unsigned value, and saturates to 3.
+module wired_rounder (
+  input  logic [8:0] x,
+  output logic [2:0] y,
+  output logic       over
+);
+  assign over = x[8];
+  assign y = x[8] ? 3'd7 : x[7:5];
+endmodule

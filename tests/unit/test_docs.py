@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import typer
@@ -19,6 +20,7 @@ from algorithms.samples import DataSpec, load_samples
 from algorithms.training import ALGORITHMS
 from reports import command_line
 from reports.study import Head
+from rtl_models.foreign import BINDINGS, Binding
 from sim import configuration, reference
 from sim.datapath import TrainingDatapath, preset_names
 from sim.modes import Overflow, Rounding
@@ -91,6 +93,22 @@ def study_fields() -> str:
     return table(("field", "type", "default", "allowed", "meaning"), *rows)
 
 
+def binding_fields() -> str:
+    """Every field of a module of the user's, and of the block that it claims to be."""
+    allowed = {", ".join(Rounding): "every [rounding](rounding.md)", "text": "–"}
+    parts = [("", Binding), *((f"block ({name}).", get_type_hints(kind)["block"]) for name, kind in BINDINGS.items())]
+    rows = [
+        (f"`{row.path}`" if not prefix else f"{prefix[:-1]}: `{row.path}`", row.type,
+         f"`{row.default.replace('()', '[]')}`".replace("`–`", "–"), allowed.get(row.allowed, row.allowed), row.meaning)
+        for prefix, kind in parts
+        for row in configuration.rows(kind)
+        if row.path != "unit"
+    ]  # fmt: skip
+    blocks = ", ".join(BINDINGS)
+    head = ("field", "type", "default", "allowed", "meaning"), ("`block.unit`", "text", "–", blocks, "the block")
+    return table(*head, *rows)
+
+
 def algorithms() -> str:
     """Every algorithm with its own parameters."""
     rows = [
@@ -103,7 +121,7 @@ def algorithms() -> str:
 def with_tables(text: str) -> str:
     """A page with its generated tables as they have to be."""
     made = {"fields": fields, "presets": presets, "data_fields": data_fields, "data_sets": data_sets,
-            "study_fields": study_fields, "algorithms": algorithms}  # fmt: skip
+            "study_fields": study_fields, "binding_fields": binding_fields, "algorithms": algorithms}  # fmt: skip
     return TABLE.sub(lambda m: f"<!-- table: {m[1]} -->\n{made.get(m[1], lambda: m[2])()}<!-- end -->", text)
 
 
@@ -140,8 +158,12 @@ def test_blocks_hold(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for block in BLOCK.finditer(text):
         language, body, line = *block.groups(), text.count("\n", 0, block.start(2))
         if language == "toml":
-            path = configuration.from_table(TrainingDatapath, tomllib.loads(body), f"{page.name}:{line}")
-            Path(f"{path.name}.toml").write_text(body, encoding="utf-8")
+            parsed, place = tomllib.loads(body), f"{page.name}:{line}"
+            if "block" in parsed:
+                name = configuration.from_table(BINDINGS[parsed["block"]["unit"]], parsed, place).top
+            else:
+                name = configuration.from_table(TrainingDatapath, parsed, place).name
+            Path(f"{name}.toml").write_text(body, encoding="utf-8")
         elif body.startswith(">>>"):
             session = doctest.DocTestParser().get_doctest(body, names, page.name, str(page), line)
             log: list[str] = []
