@@ -1,0 +1,88 @@
+"""The command `bittrue explore`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reports.options import JsonOption
+from reports.shipped import study_names
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY.toml", help=f"A TOML file, or a shipped study: {', '.join(study_names())}.")
+]
+
+
+def explore(
+    study: StudyArgument = "halp-linear",
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of records and figures; by default explore/NAME.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; by default one a core.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0, help="No run starts after so many minutes; 0: no limit.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every point, not the Pareto front alone.")] = False,
+    toml: Annotated[bool, typer.Option("--toml", help="Print the study's TOML and stop.")] = False,
+    json: JsonOption = None,
+) -> None:
+    """Explore the design space: run a study, show which widths suffice and what they cost.
+
+    Every run is recorded as soon as it is done. The same command goes on where an earlier one was stopped, and draws
+    the figures anew from the records.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    from reports.command_line import notes, out
+    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
+    from reports.explorer import Progress, run_study
+    from reports.files import check_writable, write_json
+    from reports.pareto import front, outcomes
+    from reports.shipped import study_text
+    from reports.store import opened
+    from reports.study import Study
+
+    if toml:
+        sys.stdout.write(study_text(study))
+        return
+    chosen = Study.load(study)
+    check_writable(json)
+    folder = Path("explore") / chosen.head.name if folder is None else folder
+    with opened(folder, chosen.head.name, chosen.text) as store:
+        chosen = chosen.recalled(store.records.entries)
+        if store.records.torn or store.minima.torn:
+            notes.print("the last line of the records was torn and is cut off: its run is made again", style="dim")
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        remaining = TimeRemainingColumn(elapsed_when_finished=False)
+        with Bars(*columns, remaining, console=notes, transient=True, disable=not notes.is_terminal) as bars:
+            bar = bars.add_task("runs")
+
+            def tell(progress: Progress) -> None:
+                bars.update(bar, total=progress.total, completed=progress.done)
+
+            left = run_study(chosen, store, jobs=-1 if jobs is None else jobs, budget_minutes=budget, tell=tell)
+        points = outcomes(chosen, store)
+        best = front(points, chosen.head.objectives)
+        if not points:
+            out.print("no run is done: give it more time and call it again")
+            return
+        shown = points if every else [point for point in points if point in best or point.point.datapath is None]
+        objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
+        kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
+        out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
+        for line in refusals(points):
+            out.print(line, highlight=False, markup=False, soft_wrap=True)
+        curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
+        draw_curves(chosen, points, curves)
+        draw_tradeoffs(chosen, points, best, tradeoffs)
+    if json is not None:
+        write_json(json, summary(chosen, points, best))
+        out.print(f"points: {json}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"records: {folder / 'records.jsonl'}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"figures: {curves}, {tradeoffs}", highlight=False, markup=False, soft_wrap=True)
+    if left:
+        out.print(f"{left} runs are left: the same command goes on with them", highlight=False)
