@@ -262,7 +262,7 @@ class _Run:
     def advance(self, epoch: int) -> EpochRecord:
         """Record where the run stands, run the next inner loop, and return the record; once done, the last one."""
         if self.done:
-            return replace(self.trace.epochs[-1], epoch=epoch)
+            return self.trace.epochs[-1]
         point = self.points.send(self.result) if epoch else next(self.points)
         self.trace.w, length = point.w, norm(point.gradient.reshape(-1))
         start = EpochRecord(epoch, point.problem.loss(point.w), length, self.problem.accuracy(point.w))

@@ -147,6 +147,9 @@ def plain_run(
             gradient = [total + slope * a for total, a in zip(gradient, row, strict=True)]
         gradient = [total / count + problem.ridge * a for total, a in zip(gradient, w, strict=True)]
 
+        if not any(gradient):  # the run is at its end
+            models.append(w)
+            continue
         if algorithm == "halp":
             z, delta_z = [0] * columns, math.sqrt(math.fsum(g * g for g in gradient)) / (mu * (2 ** (b_z - 1) - 1))
             delta_z = 2.0 ** round(math.log2(delta_z)) if power_of_two else delta_z

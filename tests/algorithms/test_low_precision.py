@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from algorithms.engine_host import EngineHost
@@ -56,6 +56,8 @@ def test_the_models_of_every_epoch_are_those_of_the_plain_program(algorithm: str
 
 
 @settings(max_examples=60)
+@example("halp", "least-squares SVM", 2717, 1, 1, 2, 1, 0.2, 0.2)  # starts without a gradient
+@example("lp_sgd", "least-squares SVM", 2717, 1, 1, 2, 1, 0.2, 0.2)
 @given(
     algorithm=st.sampled_from(list(SOLVERS)),
     loss=st.sampled_from(list(KINDS)),

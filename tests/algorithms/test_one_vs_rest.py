@@ -152,6 +152,12 @@ def test_a_class_that_is_done_stays_and_the_others_go_on(algorithm: str) -> None
         assert record.steps == (16 if epoch < 3 else 0)
 
 
+def one_class_frozen() -> OneVsRest:
+    """Of the first class against the others the gradient at 0 is too small to move a model worth 0.1 a last bit."""
+    rows = np.array([[1.0], [0.504], [0.504]])
+    return OneVsRest(LeastSquaresSvm(rows, [1.0, 0.0, 0.0]), np.array([0, 1, 2]))
+
+
 def test_a_run_whose_classes_are_all_done_ends() -> None:
     problem = OneVsRest(LeastSquaresSvm([[1.0], [1.0]], [1.0, 0.0]), np.array([0, 1]))
     trace = train(problem, "halp", PATH, **COMMON, mu=1.0)
@@ -170,6 +176,11 @@ def test_the_state_is_that_of_the_mean_gradient_and_of_all_counts() -> None:
     still = train(problem_of(), "lp_svrg", PATH, **{**COMMON, "step": 1e-6}, delta=0.5)
     assert still.state is State.FROZEN
     assert not still.w.any()
+    one_still = train(one_class_frozen(), "lp_svrg", PATH, **COMMON, delta=0.1)
+    assert [part.state is State.FROZEN for part in one_still.classes] == [True, False, False]
+    assert [record.moved for record in one_still.classes[0].epochs] == [False, False, False, True]
+    assert [record.moved for record in one_still.epochs] == [True] * 4
+    assert one_still.state is not State.FROZEN
 
 
 @pytest.mark.parametrize(("algorithm", "path", "own"), RUNS)
