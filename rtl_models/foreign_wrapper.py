@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rtl_models.elaborate import Port, Unit, instance
-from rtl_models.foreign import STREAM_PORTS, DotProductBlock, ForeignModule, GeneratorBlock, MacBlock
+from rtl_models.foreign import STREAM_PORTS, ForeignModule
+from rtl_models.foreign_blocks import DotProductBlock, GeneratorBlock, MacBlock
 from sim.errors import InputError
 
 WRAPPER = "bittrue_foreign"

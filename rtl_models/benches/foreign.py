@@ -21,7 +21,8 @@ from rtl_models.benches.mac import MacBench
 from rtl_models.benches.requantizer import RequantizerBench
 from rtl_models.benches.stream import FLOWS, Beat, Script
 from rtl_models.elaborate import Unit, elaborate
-from rtl_models.foreign import NO_LATENCY, ForeignModule, GeneratorBlock, MacBlock, RequantizerBlock
+from rtl_models.foreign import NO_LATENCY, ForeignModule
+from rtl_models.foreign_blocks import GeneratorBlock, MacBlock, RequantizerBlock
 from rtl_models.foreign_wrapper import Wrapper, unchecked, wrap
 from sim.errors import InputError
 from sim.random_bits import LinearGenerator
