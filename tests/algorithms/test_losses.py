@@ -131,12 +131,12 @@ def test_smoothness_is_reached(kind: Any, start: float) -> None:
 
 
 @settings(max_examples=60)
-@given(**CASES, ridge=st.sampled_from([0.3, 3.0]), size=st.sampled_from([0.0, 0.1, 3.0]))
+@given(**CASES, ridge=st.sampled_from([1.0, 5.0]), size=st.sampled_from([0.0, 0.1, 3.0]))
 def test_the_minimum_is_where_plain_descent_ends(kind: Any, seed: int, ridge: float, size: float) -> None:
     """f(w) − ‖∇f(w)‖²/2μ ≤ f* ≤ f(w) for every w: at the end of a descent the two meet."""
     problem = problem_of(kind, seed, ridge)
     w = model(problem, seed + 1, size)
-    for _ in range(600):
+    for _ in range(math.ceil(40 * problem.smoothness / ridge)):  # each brings the gradient down by 1 − μ/L or more
         g = problem.gradient(w)
         assert problem.loss(w) - (g**2).sum() / (2 * ridge) - 1e-9 <= problem.least_loss() <= problem.loss(w) + 1e-12
         if (g**2).sum() < 1e-20:
