@@ -107,7 +107,7 @@ def build(design: Design, *, waves: bool = False, coverage: bool = False, simula
         "--x-assign",
         "fast",
         "--noassert",
-        *(["--coverage"] if coverage else []),
+        *(["--coverage-line", "--coverage-toggle"] if coverage else []),
     ]
     flags += design.flags
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -91,6 +91,31 @@ def verify_foreign(
         return _play(plan, design, folder, coverage=coverage, waves=waves)[0]
     except BuildError as error:
         raise InputError(f"{file}: sources: {error.first}") from None
+
+
+def covered(tables: Mapping[str, Sequence[Configuration]], transactions: int, seed: int, folder: Path) -> list[Result]:
+    """Play the benches of several units in one simulation that counts lines, branches and toggles.
+
+    Args:
+        tables: configurations of each unit.
+        transactions: outputs to compare of each configuration.
+        seed: of the stimuli.
+        folder: for the counts, in a `coverage.dat` for each unit.
+
+    Raises:
+        InputError: if a tool is missing.
+        BuildError: if the simulator refuses the sources.
+        AssertionError: if a simulation ended before every bench had.
+    """
+    units = [bench.unit for unit, table in tables.items() for bench in BENCHES[unit].benches(table)]
+    text = table_top("covered_table", units)
+    design = Design("covered_table", sources(RTL, text), text)
+    found: list[Result] = []
+    for unit, table in tables.items():
+        place = folder / unit
+        plan = Plan(unit, list(table), [transactions] * len(table), seed, str(place / RESULTS), first=len(found))
+        found += _play(plan, design, place, coverage=True, waves=False)
+    return found
 
 
 def _play(plan: Plan, design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:

@@ -83,6 +83,7 @@ class Plan(msgspec.Struct):
         seed: of the stimuli.
         results: file for the results.
         foreign: the TOML file of a module of the user's that stands for the unit; empty for the unit itself.
+        first: number of the first instance in the top, which may hold other units as well.
     """
 
     VARIABLE: ClassVar[str] = "BITTRUE_PLAN"
@@ -94,6 +95,7 @@ class Plan(msgspec.Struct):
     seed: int
     results: str
     foreign: str = ""
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ class LinkBench(StreamBench):
 
     def _index_shift(self, multiplier: int, random: Random) -> int:
         """Return a shift under which the index runs over its range for dot products of so many bits."""
+        if random.random() < 0.1:
+            return self.largest_shift
         size = random.randint(max(self.width // 3, 3), self.width)
         return min(max(size + multiplier.bit_length() - self.path.link.index_bits, 2), self.largest_shift)
 

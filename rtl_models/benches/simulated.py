@@ -34,7 +34,7 @@ async def every_configuration(dut: Any) -> None:
             plan.unit, bench.configuration.name, bench.unit.parameters, plan.seed, unchecked=bench.unchecked
         )
         random = Random(f"{plan.seed} {result.configuration}")
-        await bench.check(dut, prefix(number), random, transactions, result)
+        await bench.check(dut, prefix(plan.first + number), random, transactions, result)
         result.seconds = time.monotonic() - start
         result.failed_at = int(get_sim_time("ns")) if result.failure else 0
         results.append(result)
