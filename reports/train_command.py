@@ -16,7 +16,9 @@ from sim.errors import InputError, whole_number
 
 TRAINING = ("step", "epoch_length", "epochs")
 """Parameters that every algorithm has."""
-_data, _training, _result = (partial(typer.Option, rich_help_panel=panel) for panel in ("Data", "Algorithm", "Results"))
+_data, _training, _zipml, _result = (
+    partial(typer.Option, rich_help_panel=panel) for panel in ("Data", "Algorithm", "ZipML", "Results")
+)
 
 
 def train(
@@ -51,6 +53,14 @@ def train(
     delta: Annotated[float | None, _training(help="δ of LP-SGD and LP-SVRG: the model's last bit.")] = None,
     option: Annotated[str, _training(help="Next centre: I, the last iterate, or II, a random one.")] = "I",
     power_of_two: Annotated[bool, _training("--power-of-two", help="HALP's scales are powers of two.")] = False,
+    sampling: Annotated[
+        str, _zipml(help="Roundings of a row a step takes: double, naive, symmetric, full.")
+    ] = "double",
+    sample_bits: Annotated[int | None, _zipml(help="Bits of a rounding of a value.")] = None,
+    levels: Annotated[str, _zipml(help="What rows are rounded to: uniform or optimal levels.")] = "uniform",
+    model_bits: Annotated[int | None, _zipml(help="Bits of zipml_float's model; by default it is not rounded.")] = None,
+    gradient_bits: Annotated[int | None, _zipml(help="Bits of zipml_float's gradients, likewise.")] = None,
+    averaged: Annotated[bool, _zipml("--averaged", help="Report the mean of zipml_float's later iterates.")] = False,
     seed: Annotated[int, _training(help="Every random choice is a function of it.")] = 0,
     backend: Annotated[str, _training(help="kernel (compiled) or reference (Python integers).")] = "kernel",
     json: JsonOption = None,
@@ -94,9 +104,8 @@ def train(
     if given["epochs"] is None:
         raise InputError("epochs: got none; allowed: a whole number")
     kind = ", one-vs-rest" if isinstance(problem, OneVsRest) else ""
-    title = f"{algorithm} on {problem.name} {problem.shape}{kind}, " + (
-        f"datapath {path.name}" if path else "no datapath"
-    )
+    arithmetic = f"datapath {path.name}" if path else "float32" if algorithm.endswith("32") else "float64"
+    title = f"{algorithm} on {problem.name} {problem.shape}{kind}, {arithmetic}"
     records: list[EpochRecord] = []
     collector = Collector()
     with Live(epochs_table(title, records), console=out, auto_refresh=False, transient=True) as live:
@@ -107,7 +116,9 @@ def train(
                 live.update(epochs_table(title, records), refresh=True)
 
         trace = run_training(
-            problem, algorithm, path, gamma=gamma, option=option, power_of_two=power_of_two, seed=seed,
+            problem, algorithm, path, gamma=gamma, option=option, power_of_two=power_of_two, sampling=sampling,
+            sample_bits=sample_bits, levels=levels, model_bits=model_bits, gradient_bits=gradient_bits,
+            averaged=averaged, seed=seed,
             backend=backend, on_epoch=show, on_result=collector.add, profiled=profile is not None, **given,
         )  # fmt: skip
     out.print(epochs_table(title, records))
