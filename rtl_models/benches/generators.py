@@ -21,6 +21,8 @@ from sim.random_bits import (
     lane_field,
 )
 
+DIRECTED = 97
+"""Every so many cycles a seed of 0 is loaded."""
 OPERATIONS = ("step", "hold", "load", "load while enabled", "load seed 0", "reset after steps")
 
 
@@ -93,6 +95,8 @@ class GeneratorBench(ClockedBench):
             is_reset = number < 2 or random.random() < 0.005
             load, enable = random.random() < 0.02 and self.loads, random.random() < 0.8
             seeds = [self._seed(random) for _ in range(self.count)]
+            if number % DIRECTED == DIRECTED - 1 and self.loads and self.zero_seed:  # too rare by chance
+                load, seeds[0] = True, 0
             hits: list[tuple[str, Any]] = []
             if is_reset:
                 hits = [("operation", "reset after steps")] if steps else []
