@@ -3,10 +3,13 @@
 import json
 import struct
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 
 import bittrue as bt
+from algorithms.data import load_problem, prepare
+from algorithms.samples import DataSpec
 from algorithms.training import ALGORITHMS
 from reports.files import write_json
 
@@ -92,6 +95,37 @@ def test_options_reach_the_run(program, tmp_path):
     assert program("train", "--data", "diabetes", *options, "--json", "run.json").code == 0
     own = {"option": "I", "power_of_two": False}
     assert read_json(tmp_path / "run.json")["parameters"] == {**values, **own}
+
+
+def test_a_file_and_options_of_data_reach_the_run(program, tmp_path):
+    rows = np.random.default_rng(0).normal(2.0, 3.0, size=(30, 4)).round(3)
+    labels = np.where(rows[:, 0] > 2.0, "yes", "no")
+    table = [("a", "b", "c", "d", "kind"), *((*row, label) for row, label in zip(rows, labels, strict=True))]
+    (tmp_path / "d.csv").write_text("\n".join(",".join(map(str, row)) for row in table), encoding="utf-8")
+    outcome = program(
+        "train", "--data", "d.csv", "--target", "kind", "--loss", "logistic", "--ridge", 0.25, "--center",
+        "--scale", "unit_variance", "--bias", "--held-out", "fold", "--step", 0.01, "--epoch-length", 20,
+        "--epochs", 2, "--mu", 1, "--json", "run.json",
+    )  # fmt: skip
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "(24, 5)" in outcome.out.splitlines()[0]  # four of five folds, and the column of ones
+    spec = DataSpec(
+        source="d.csv", target="kind", center=True, scale="unit_variance", bias=True, held_out="fold"
+    )  # fmt: skip
+    problem = load_problem(spec, "logistic", 0.25)
+    path = bt.TrainingDatapath.preset("halp8")
+    trace = bt.train(problem, "halp", path, step=0.01, epoch_length=20, epochs=2, mu=1.0)
+    assert read_json(tmp_path / "run.json") == json.loads(json.dumps(trace.to_dict()))
+    assert trace.accuracy is not None
+
+
+def test_step_and_length_of_theory(program, tmp_path):
+    options = ("--data", "diabetes", "--ridge", 0.5, "--gamma", 0.5, "--epochs", 1, "--json", "run.json")
+    assert program("train", "--algorithm", "svrg", *options).code == 0
+    problem, _ = prepare("diabetes", ridge=0.5)
+    trace = bt.train(problem, "svrg", gamma=0.5, epochs=1)
+    assert read_json(tmp_path / "run.json")["parameters"] == trace.parameters
+    assert trace.parameters["epoch_length"] > 1
 
 
 def test_reference_and_kernel_give_the_same_run(program, tmp_path):
