@@ -47,3 +47,58 @@ def divide_and_conquer(x: Any, counts: Any, sums: Any, squares: Any, intervals: 
             stride //= 2
         before = now
     return best, before[size - 1]
+
+
+@kernel
+def polynomial_loop(
+    samples: Any, labels: Any, indices: Any, coefficients: Any, w: Any, step: Any, ridge: Any, total: Any
+) -> None:
+    """Make SGD steps in place on w by the polynomial estimator; `samples` has shape (D + 1, N, d)."""
+    last = coefficients.shape[0] - 1
+    for t in range(indices.shape[0]):
+        i, b = indices[t], labels[indices[t]]
+        value, product = coefficients[0], 1.0
+        for k in range(1, last + 1):
+            margin = 0.0
+            for j in range(w.shape[0]):
+                margin += samples[k - 1, i, j] * w[j]
+            product *= b * margin
+            value += coefficients[k] * product
+        for j in range(w.shape[0]):
+            w[j] -= step * (b * value * samples[last, i, j] + ridge * w[j])
+            total[j] += w[j]
+
+
+@kernel
+def hinge_loop(
+    rows: Any,
+    dots: Any,
+    updates: Any,
+    widths: Any,
+    labels: Any,
+    indices: Any,
+    w: Any,
+    step: Any,
+    ridge: Any,
+    total: Any,
+) -> Any:
+    """Make sub-gradient steps of the hinge in place on w; return how many fetched the row itself."""
+    fetched = 0
+    for t in range(indices.shape[0]):
+        i, b = indices[t], labels[indices[t]]
+        margin, bound = 0.0, 0.0
+        for j in range(w.shape[0]):
+            margin += dots[i, j] * w[j]
+            bound += widths[j] * abs(w[j])
+        short, row = 1.0 - b * margin, updates[i]
+        if abs(short) <= bound:
+            fetched += 1
+            row, margin = rows[i], 0.0
+            for j in range(w.shape[0]):
+                margin += row[j] * w[j]
+            short = 1.0 - b * margin
+        pull = b if short > 0.0 else 0.0
+        for j in range(w.shape[0]):
+            w[j] += step * (pull * row[j] - ridge * w[j])
+            total[j] += w[j]
+    return fetched
