@@ -1,5 +1,6 @@
 """ZipML's algorithms: step for step against the estimators, where they end, and the rows that the engine reads."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from algorithms.curves import Floats
 from algorithms.data import load
 from algorithms.points import Parameters, SampleLevels, Sampling
 from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
+from algorithms.samples import DataSpec, load_samples
 from algorithms.training import least_loss, train
 from algorithms.zipml import estimators
 from algorithms.zipml.floating import BUCKET, FloatSamples
@@ -253,3 +255,16 @@ def test_zeros_a_single_row_and_more_classes() -> None:
     trace = train(problem, "zipml_float", step=settings.step, epoch_length=1797, epochs=2)
     assert trace.epochs[-1].accuracy is not None
     assert trace.epochs[-1].accuracy > 0.8
+
+
+@pytest.mark.fashion
+def test_fashion_mnist_in_four_bits_an_entry_takes_an_eighth_of_float32_and_is_mapped(tmp_path: Path) -> None:
+    features = load_samples(DataSpec(source="fashion-mnist")).features
+    sampler = Sampler.uniform(features, 3, signed=False)
+    assert (sampler.fmt.stored_bits, sampler.fmt.high) == (4, 4)
+    rows = sampler.draw(HostWords(0, 1))
+    assert 7 * rows.nbytes <= 60_000 * 784 * 4
+    rows.save(tmp_path / "rows.bin")
+    mapped = PackedRows.load(tmp_path / "rows.bin")
+    assert not mapped.data.flags.owndata
+    assert (mapped.data == rows.data).all()
