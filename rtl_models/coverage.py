@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rtl_models.elaborate import RTL
 
-_LINE = re.compile(r"C '(.*)' (\d+)$")
+_POINT = re.compile(r"C '(.*)'")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,17 +60,27 @@ def hits(files: Iterable[Path], rtl: Path = RTL) -> Counter[Item]:
     """
     counts: Counter[Item] = Counter()
     names = {source.name for source in rtl.glob("*.sv")}
+    items: dict[str, Item | None] = {}  # the same points stand in every file
     for file in files:
-        for text in file.read_text(errors="replace").splitlines():
-            found = _LINE.match(text)
-            if found is None:
-                continue
-            fields = dict(part.split("\x02", 1) for part in found[1].split("\x01") if "\x02" in part)
-            kind = fields["page"].split("/")[0].removeprefix("v_")
-            item = Item(kind, Path(fields["f"]).name, int(fields["l"]), fields.get("o", ""))
-            if item.file in names:
-                counts[item] += int(found[2])
+        for line in file.read_text(errors="replace").splitlines():
+            point, _, count = line.rpartition(" ")
+            if point not in items:
+                items[point] = _item(point, names)
+            item = items[point]
+            if item is not None:
+                counts[item] += int(count)
     return counts
+
+
+def _item(point: str, names: set[str]) -> Item | None:
+    """Return what a point of Verilator's file is about, if it lies in one of the sources of these names."""
+    found = _POINT.fullmatch(point)
+    if found is None:
+        return None
+    fields = dict(part.split("\x02", 1) for part in found[1].split("\x01") if "\x02" in part)
+    kind = fields["page"].split("/")[0].removeprefix("v_")
+    item = Item(kind, Path(fields["f"]).name, int(fields["l"]), fields.get("o", ""))
+    return item if item.file in names else None
 
 
 def waivers(file: Path) -> list[Waiver]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ def verify(
             return verify(unit, configurations, transactions, seed, folder=Path(name), rtl=rtl)
     text = table_top(f"{unit}_table", [bench.unit for bench in BENCHES[unit].benches(configurations)])
     plan = Plan(unit, list(configurations), list(transactions), seed, str(folder / RESULTS))
-    return _play(plan, Design(f"{unit}_table", sources(rtl, text), text), folder, coverage=coverage, waves=waves)
+    return _play([plan], Design(f"{unit}_table", sources(rtl, text), text), folder, coverage=coverage, waves=waves)
 
 
 def verify_foreign(
@@ -88,7 +89,7 @@ def verify_foreign(
         bench.unit_name, [bench.configuration], [transactions], seed, str(folder / RESULTS), str(Path(file).resolve())
     )
     try:
-        return _play(plan, design, folder, coverage=coverage, waves=waves)[0]
+        return _play([plan], design, folder, coverage=coverage, waves=waves)[0]
     except BuildError as error:
         raise InputError(f"{file}: sources: {error.first}") from None
 
@@ -100,7 +101,7 @@ def covered(tables: Mapping[str, Sequence[Configuration]], transactions: int, se
         tables: configurations of each unit.
         transactions: outputs to compare of each configuration.
         seed: of the stimuli.
-        folder: for the counts, in a `coverage.dat` for each unit.
+        folder: for the counts, in `coverage.dat`.
 
     Raises:
         InputError: if a tool is missing.
@@ -110,34 +111,39 @@ def covered(tables: Mapping[str, Sequence[Configuration]], transactions: int, se
     units = [bench.unit for unit, table in tables.items() for bench in BENCHES[unit].benches(table)]
     text = table_top("covered_table", units)
     design = Design("covered_table", sources(RTL, text), text)
-    found: list[Result] = []
+    plans: list[Plan] = []
     for unit, table in tables.items():
-        place = folder / unit
-        plan = Plan(unit, list(table), [transactions] * len(table), seed, str(place / RESULTS), first=len(found))
-        found += _play(plan, design, place, coverage=True, waves=False)
-    return found
+        first = sum(len(plan.configurations) for plan in plans)
+        results = str(folder / f"{unit}.json")
+        plans.append(Plan(unit, list(table), [transactions] * len(table), seed, results, first=first))
+    return _play(plans, design, folder, coverage=True, waves=False)
 
 
-def _play(plan: Plan, design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:
-    """Build a design, run the benches of a plan, and return what they found."""
+def _play(plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:
+    """Build a design, run the benches of some plans, one plan after the other, and return what they found."""
     folder.mkdir(parents=True, exist_ok=True)
     simulation = build(design, waves=waves, coverage=coverage)
-    place, results = folder / "plan.json", Path(plan.results)
-    results.unlink(missing_ok=True)
-    place.write_bytes(msgspec.json.encode(plan))
+    files = [folder / f"plan_{number}.json" for number in range(len(plans))]
+    for file, plan in zip(files, plans, strict=True):
+        Path(plan.results).unlink(missing_ok=True)
+        file.write_bytes(msgspec.json.encode(plan))
     try:
         simulate(
             simulation,
             "rtl_models.benches.simulated",
             folder,
-            environment={Plan.VARIABLE: str(place), "COCOTB_LOG_LEVEL": "WARNING"},
-            seed=plan.seed,
+            environment={Plan.VARIABLE: os.pathsep.join(map(str, files)), "COCOTB_LOG_LEVEL": "WARNING"},
+            seed=plans[0].seed,
             waves=waves,
         )
     except AssertionError:
-        if not results.exists():
+        if not all(Path(plan.results).exists() for plan in plans):
             raise
-    found, wanted = msgspec.json.decode(results.read_bytes(), type=list[Result]), len(plan.configurations)
-    if len(found) != wanted:
-        raise AssertionError(f"{plan.unit}: the simulation ended after {len(found)} of {wanted} configurations")
+    found: list[Result] = []
+    for plan in plans:
+        results = msgspec.json.decode(Path(plan.results).read_bytes(), type=list[Result])
+        wanted = len(plan.configurations)
+        if len(results) != wanted:
+            raise AssertionError(f"{plan.unit}: the simulation ended after {len(results)} of {wanted} configurations")
+        found += results
     return found

@@ -87,7 +87,7 @@ class Plan(msgspec.Struct):
     """
 
     VARIABLE: ClassVar[str] = "BITTRUE_PLAN"
-    """Environment variable that names the plan's file."""
+    """Environment variable that names the files of plans."""
 
     unit: str
     configurations: list[Configuration]
@@ -237,7 +237,10 @@ class StreamBench(Bench):
         """Yield scripts of so many outputs in all."""
 
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
-        """Play scripts under every pair of flows, with resets in flight; half of the time nothing stalls."""
+        """Play scripts under every pair of flows, with resets in flight.
+
+        Half of the time nothing stalls; once every pair was played, most of the time.
+        """
         pairs = [(source, sink) for source in FLOWS for sink in self.sinks]
         points = {"flows": [f"{source} to {sink}" for source, sink in pairs]}
         points |= {"reset": ["in flight"]} if self.has_reset else {}
@@ -249,7 +252,8 @@ class StreamBench(Bench):
             await player.load(script)
             for start in range(0, len(script.outputs), self.chunk):
                 span = range(start, min(start + self.chunk, len(script.outputs)))
-                source, sink = pairs[chunk // 2 % len(pairs)] if chunk % 2 else ("steady", "steady")
+                every = 2 if chunk < 2 * len(pairs) else 8
+                source, sink = pairs[chunk // every % len(pairs)] if chunk % every == 1 else ("steady", "steady")
                 with self.explained(script, result):
                     if chunk % 16 == 8:
                         await player.interrupt(script, span, random, "random" if "random" in self.sinks else "steady")

@@ -1,4 +1,4 @@
-"""The test that runs inside the simulator: the benches of the plan that the environment names."""
+"""The test that runs inside the simulator: the benches of the plans that the environment names."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ from rtl_models.tables import prefix
 
 @cocotb.test()
 async def every_configuration(dut: Any) -> None:
-    """Check every configuration, one after the other; write what was found; fail if any failed."""
-    plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
+    """Play every plan, one after the other; write what was found; fail if any configuration failed."""
+    passed = True
+    for file in os.environ[Plan.VARIABLE].split(os.pathsep):
+        plan = msgspec.json.decode(Path(file).read_bytes(), type=Plan)
+        passed &= all(result.passed for result in await _play(dut, plan))
+    assert passed, "see the results"
+
+
+async def _play(dut: Any, plan: Plan) -> list[Result]:
+    """Check every configuration of a plan."""
     if plan.foreign:
         benches: list[Bench] = [foreign_bench(ForeignModule.load(plan.foreign))]
     else:
@@ -39,4 +47,4 @@ async def every_configuration(dut: Any) -> None:
         result.failed_at = int(get_sim_time("ns")) if result.failure else 0
         results.append(result)
         Path(plan.results).write_bytes(msgspec.json.encode(results))
-    assert all(result.passed for result in results), "see the results"
+    return results

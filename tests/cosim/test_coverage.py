@@ -1,5 +1,6 @@
 """The benches go through every line and branch, and every bit goes up and down; the rest is listed with reasons."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from rtl_models.verification import covered
 
 pytestmark = pytest.mark.cosim
 
-TRANSACTIONS = 2_000
+TRANSACTIONS = 1_600
 NARROW = {
     "mac": ("unsigned_a", "unsigned_b", "smallest", "narrow", "unregistered", "deep"),
     "dot_product": ("smallest", "one_lane", "two_lanes", "unregistered", "deep"),
@@ -33,7 +34,7 @@ def test_every_line_branch_and_bit_is_driven_or_waived(tmp_path: Path) -> None:
     results = covered(tables, TRANSACTIONS, seed=1, folder=tmp_path)
     assert not [result.failure for result in results if result.failure]
 
-    counts = hits(tmp_path.glob("*/coverage.dat"))
+    counts = hits([tmp_path / "coverage.dat"])
     kinds = totals(counts)
     assert set(kinds) == {"line", "branch", "toggle"}
     assert {item.file for item in counts} == {file.name for file in RTL.glob("*.sv")} - {f"{PACKAGE}.sv"}
@@ -43,4 +44,4 @@ def test_every_line_branch_and_bit_is_driven_or_waived(tmp_path: Path) -> None:
 
 
 def _is_narrow(configuration: Configuration) -> bool:
-    return "32" not in configuration.name and "62" not in configuration.name
+    return not re.search("32|62|20|24", configuration.name)
