@@ -21,7 +21,7 @@ from sim.errors import InputError, whole_number
 if TYPE_CHECKING:
     from rtl_models.benches.bench import Configuration, Result
 
-TRANSACTIONS = 2500
+TRANSACTIONS = 5000
 """Outputs compared, by default, under each configuration: enough for every bench to close its coverage."""
 MOST_TRANSACTIONS = 10**8
 

@@ -53,14 +53,14 @@ def test_a_unit_of_a_preset_equals_the_reference(program, tmp_path):
     outcome = program(*REQUANTIZER, "--json", "report.json", "--junit", "report.xml")
     assert (outcome.code, outcome.err) == (0, "")
     assert "Rounding STOCHASTIC, Overflow SAT, RandomBits 8" in outcome.out
-    assert "all 2,500 outputs equal the reference, and all coverage bins were hit\n" in outcome.out
+    assert "all 5,000 outputs equal the reference, and all coverage bins were hit\n" in outcome.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "report.xml"]
     (entry,) = json.loads((tmp_path / "report.json").read_text())
     assert entry["passed"] is True
     assert entry["result"]["seed"] == verify.default_seed("requantizer")
     assert f"seeds requantizer {entry['result']['seed']}\n" in outcome.out
     assert entry["result"]["parameters"]["Cut"] == "6"
-    assert entry["rerun"] == f"bittrue verify halp8 --unit requantizer --seed {entry['result']['seed']} -n 2500"
+    assert entry["rerun"] == f"bittrue verify halp8 --unit requantizer --seed {entry['result']['seed']} -n 5000"
     (suite,) = JUnitXml.fromfile(str(tmp_path / "report.xml"))
     assert (suite.name, suite.tests, suite.failures) == ("halp8", 1, 0)
     assert [(case.classname, case.name) for case in suite] == [("bittrue.verify.requantizer", "halp8")]
@@ -158,7 +158,7 @@ def test_a_simulation_that_ends_early_is_one_failure_of_its_configurations(progr
     assert (outcome.code, outcome.err) == (1, "")
     count = len(CONFIGURATIONS["mac"])
     assert outcome.out.count("the simulation ended without a result\n  last line\n") == 2
-    assert "  again   bittrue verify --unit mac --seed 5 -n 2500\n" in outcome.out
+    assert "  again   bittrue verify --unit mac --seed 5 -n 5000\n" in outcome.out
     assert outcome.out.endswith(f"2 of 2 failed: mac all {count} configurations, lfsr all 6 configurations\n")
 
 
@@ -209,7 +209,7 @@ def test_the_command_that_repeats_is_quoted_as_a_shell_wants_it():
         "bittrue", "verify", "my file.toml", "--unit", "mac", "--seed", "4", "-n", "10"
     ]  # fmt: skip
     (request,) = verify.requests(["mac"], seed=4)
-    assert request.rerun("deep") == "bittrue verify --unit mac --configuration deep --seed 4 -n 2500"
+    assert request.rerun("deep") == "bittrue verify --unit mac --configuration deep --seed 4 -n 5000"
     assert verify.requests(["mac"], configuration="deep")[0].configurations == [CONFIGURATIONS["mac"][-1]]
 
 
