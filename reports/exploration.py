@@ -37,7 +37,7 @@ MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
 """A point's marker, by state."""
 LEAVES = 1e6
 """A run that diverged past so many times its start leaves the picture."""
-LEAST_NEEDED = ("lowest", "highest", "bits moved", "subopt.")
+LEAST_NEEDED = ("lowest", "highest"), ("bits moved",), ("subopt.",)
 """Columns of the table that go first where the terminal is narrow."""
 SURROGATE = "one-vs-rest (stands in for softmax)"
 
@@ -56,10 +56,9 @@ def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width:
     base = next((outcome for outcome in shown if outcome.point.series == study.head.baseline), None)
     cells = {name: values for name, values in _cells(study, shown, base).items() if set(values) != {"–"}}
     left_out: list[str] = []
-    for name in LEAST_NEEDED:
-        if _width(cells) > width and name in cells:
-            del cells[name]
-            left_out.append(name)
+    for names in LEAST_NEEDED:
+        if _width(cells) > width:
+            left_out += [name for name in names if cells.pop(name, None)]
     table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     notes = ["medians over the runs"]
     if "subopt." in cells:
