@@ -135,6 +135,8 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
         shown: the points to draw.
         path: file to write.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(2, width=6.4, height=4.8)
     for outcome, colour in zip(shown, _colours(shown), strict=True):
         style = "--" if outcome.point.datapath is None else "-"
@@ -152,6 +154,7 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
             )
     for ax, name in zip(axes, ("gradient norm", "(f − f*) / (f0 − f*)"), strict=True):
         ax.set(xlabel="epoch", ylabel=name, yscale="log")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
     figure.suptitle(_title(study, shown), fontsize=10)
@@ -167,7 +170,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
         best: those on the Pareto front, joined by a line where gates are on the axis.
         path: file to write.
     """
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
     objective = study.head.objectives[0]
     figure, axes = new_figure(3, width=5.2, height=4.8)
@@ -196,6 +199,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
     costs = "model bits", "bits moved in the run: rows and local memories", f"unit gates ({LABEL})"
     for ax, cost in zip(axes, costs, strict=True):
         ax.set(xlabel=cost, ylabel=f"{COLUMNS[objective]} at the end", yscale="log")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set_xscale("log")
     axes[1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes[1].xaxis.set_major_formatter(EngFormatter())
