@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.files import writable
-from reports.verify import parameters_text
+from reports.verify_report import parameters_text
 from rtl_models.vectors import Column, Table, Vectors
 from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import TrainingDatapath

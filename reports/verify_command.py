@@ -96,7 +96,7 @@ def show(title: str, name: str, findings: list[Finding], json: Path | None, juni
     from reports import command_line
     from reports.files import write_json
     from reports.junit import write_junit
-    from reports.verify import as_data, cases, closing_line, failure_text, verification_table
+    from reports.verify_report import as_data, cases, closing_line, failure_text, verification_table
 
     out = command_line.out
     out.print(verification_table(title, findings))

@@ -14,6 +14,7 @@ from rich.console import Console
 
 import bittrue as bt
 from reports import command_line, verify
+from reports.verify_report import verification_table
 from reports.waveforms import cycles
 from rtl_models import toolchain, verification
 from rtl_models.benches.bench import Configuration, Result
@@ -171,7 +172,7 @@ def test_the_table_fits_the_terminal(width):
         finding(missed=["case: ('tie', 'fits', 'negative')"]),
     ]
     console = Console(width=width, file=StringIO())
-    console.print(verify.verification_table("units against the reference; seed 1", findings))
+    console.print(verification_table("units against the reference; seed 1", findings))
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
