@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -64,7 +68,9 @@ def explore(
             def tell(progress: Progress) -> None:
                 bars.update(bar, total=progress.total, completed=progress.done)
 
-            left = run_study(chosen, store, jobs=-1 if jobs is None else jobs, budget_minutes=budget, tell=tell)
+            with _interruptible() as stopped:
+                count = -1 if jobs is None else jobs
+                left = run_study(chosen, store, jobs=count, budget_minutes=budget, tell=tell, stopped=stopped)
         points = outcomes(chosen, store)
         best = front(points, chosen.head.objectives)
         if not points:
@@ -86,3 +92,25 @@ def explore(
     out.print(f"figures: {curves}, {tradeoffs}", highlight=False, markup=False, soft_wrap=True)
     if left:
         out.print(f"{left} runs are left: the same command goes on with them", highlight=False)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether Ctrl-C was pressed; pressed once more, it ends the program."""
+    from reports.command_line import notes
+
+    pressed = 0
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        pressed += 1
+        if pressed > 1:
+            notes.show_cursor(True)
+            os._exit(130)  # as by a kill: the records are whole, and the workers end by themselves
+        notes.print("stopping when the runs under way are done; Ctrl-C once more stops at once", highlight=False)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed > 0
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -6,11 +6,12 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -45,8 +46,8 @@ Task = tuple[Callable[[Any], dict[str, Any]], Any]
 
 
 def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: float | None = None,
-            tell: Tell = lambda progress: None) -> int:  # fmt: skip
-    """Run what is missing of a study and record it; return how many runs are left (the budget ended).
+            tell: Tell = lambda progress: None, stopped: Callable[[], bool] = lambda: False) -> int:  # fmt: skip
+    """Run what is missing of a study and record it; return how many runs are left (budget ended, or stopped).
 
     Args:
         study: what to run.
@@ -54,6 +55,7 @@ def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: flo
         jobs: processes; −1 for one a core.
         budget_minutes: no run starts later; by default the study's own.
         tell: called after every run.
+        stopped: called before a run starts; none does once it is true, and those under way are finished.
 
     Raises:
         InputError: if data cannot be read or a record not be written; all records so far stay.
@@ -69,33 +71,47 @@ def run_study(study: Study, store: Store, *, jobs: int = -1, budget_minutes: flo
     tasks: list[Task] = [*((least_loss_of, problem) for problem in wanted), *((record_of, run) for run in missing)]
     done = 0
     tell(Progress(done, len(missing)))
-    for entry in _results(tasks, jobs, end):
+    for entry in _results(tasks, jobs, lambda: time.monotonic() >= end or stopped()):
         (store.minima if "minimum" in entry else store.records).append(entry)
         done += "minimum" not in entry
         tell(Progress(done, len(missing)))
     return len(missing) - done
 
 
-def _results(tasks: list[Task], jobs: int, end: float) -> Iterator[dict[str, Any]]:
-    """Yield the lines that tasks make as they come, from processes; no task starts after `end`."""
+def _results(tasks: list[Task], jobs: int, ended: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Yield the lines that tasks make as they come, from processes; no task starts once `ended` is true."""
     from joblib import Parallel, delayed
 
     def due() -> Iterator[Any]:
         for task, argument in tasks:
-            if time.monotonic() >= end:
+            if ended():
                 return
             yield delayed(_made_in_worker)(task, argument)
 
     if not tasks:
         return
     parallel = Parallel(n_jobs=min(jobs, len(tasks)) if jobs > 0 else jobs, return_as="generator_unordered",
-                        batch_size=1, pre_dispatch="3*n_jobs", max_nbytes=None)  # fmt: skip
+                        batch_size=1, pre_dispatch="2*n_jobs", max_nbytes=None)  # fmt: skip
     try:
-        yield from parallel(due())
+        with _no_interrupts():  # the workers inherit it: Ctrl-C is for this process to answer
+            results = parallel(due())
+        yield from results
     except BrokenExecutor:
         raise InputError(
             f"jobs: got a process that was ended from outside, with {jobs} jobs; allowed: fewer, if memory ran out"
         ) from None
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # which alone can set signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _made_in_worker(task: Callable[[Any], dict[str, Any]], argument: Any) -> dict[str, Any]:

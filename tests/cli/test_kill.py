@@ -1,6 +1,7 @@
 """A killed exploration loses nothing but the runs in flight, leaves no process, and goes on to the same records."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -85,3 +86,37 @@ def test_records_of_a_study_killed_ten_times_are_those_of_one_that_was_left_alon
         assert len(killed) == len(whole) == count
         assert {entry["key"]: entry for entry in killed} == {entry["key"]: entry for entry in whole}
         assert sorted(lines_of(tmp_path / "killed" / file)) == sorted(lines_of(tmp_path / "whole" / file))
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_says_that_it_goes_on(tmp_path):
+    """Ctrl-C goes to the whole group of processes: what is under way is finished, no traceback, nobody left."""
+    (tmp_path / "study.toml").write_text(tomli_w.dumps(STUDY), encoding="utf-8")
+    records = tmp_path / "killed" / "records.jsonl"
+    with start(tmp_path, "killed") as process:
+        wait_for(lambda: len(lines_of(records)) >= 3, process)
+        os.killpg(process.pid, signal.SIGINT)
+        told, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 0, told
+    lines, done = told.splitlines(), len(lines_of(records))
+    assert lines[0] == "stopping when the runs under way are done; Ctrl-C once more stops at once"
+    assert lines[-1] == f"{RUNS - done} runs are left: the same command goes on with them"
+    assert "Traceback" not in told
+    assert "Warning" not in told
+    assert 3 <= done < RUNS
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_can_be_interrupted_once_more(tmp_path):
+    (tmp_path / "study.toml").write_text(tomli_w.dumps(STUDY), encoding="utf-8")
+    records = tmp_path / "killed" / "records.jsonl"
+    with start(tmp_path, "killed") as process:
+        wait_for(lambda: len(lines_of(records)) >= 3, process)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.01)
+        told, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    assert 3 <= len(lines_of(records)) < RUNS
+    assert records.read_bytes().endswith(b"\n")
