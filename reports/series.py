@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,9 +224,8 @@ def steps_of(length: str | int, samples: int) -> int:
         >>> steps_of("2N", 500), steps_of(100, 500)
         (1000, 100)
     """
-    factor = length.removesuffix("N") if isinstance(length, str) else ""
-    if isinstance(length, str) and length.endswith("N") and (factor == "" or factor.isdecimal()):
-        length = samples * int(factor or 1)
+    if isinstance(length, str) and re.fullmatch("[0-9]{0,9}N", length):
+        length = samples * int(length[:-1] or 1)
     if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= LARGEST_EPOCH:
         raise InputError(f'epoch_length: got {length!r}; allowed: a whole number from 1 to {LARGEST_EPOCH}, "N", "2N"')
     return length
