@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ LEAVES = 1e6
 """A run that diverged past so many times its start leaves the picture."""
 LEAST_NEEDED = ("lowest", "highest"), ("bits moved",), ("subopt.",)
 """Columns of the table that go first where the terminal is narrow."""
+WRAPPED = ("series", "point")
+"""Columns of the table whose texts take more lines where the terminal is narrow."""
 SURROGATE = "one-vs-rest (stands in for softmax)"
 
 
@@ -46,6 +48,7 @@ def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width:
     """Return a table with a line a point: median over the runs, lowest and highest, cost, state.
 
     Columns without a number are left out, and where not all fit, those of `LEAST_NEEDED`; the caption names the latter.
+    What is still too wide wraps the names of points: a number is never cut.
 
     Args:
         study: for the names of its objectives.
@@ -68,9 +71,10 @@ def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width:
     if left_out:
         notes.append(f"no room for: {', '.join(left_out)}")
     table.caption, table.caption_justify = "; ".join(notes), "left"
-    for name in cells:
-        is_text = name in ("series", "point", "state")
-        table.add_column(_header(name), justify="left" if is_text else "right", no_wrap=True, overflow="fold")
+    for name, values in cells.items():
+        justify: Literal["left", "right"] = "left" if name in (*WRAPPED, "state") else "right"
+        least = None if name in WRAPPED else _column_width(name, values)
+        table.add_column(_header(name), justify=justify, no_wrap=name not in WRAPPED, overflow="fold", min_width=least)
     for row in zip(*cells.values(), strict=True):
         table.add_row(*(styled(cell) if name == "state" else Text(cell) for name, cell in zip(cells, row, strict=True)))
     return table
@@ -102,7 +106,11 @@ def _header(name: str) -> str:
 
 def _width(cells: dict[str, list[str]]) -> int:
     """Return the width of a table, with two blanks between its columns."""
-    return sum(2 + max(map(len, [*values, *_header(name).splitlines()])) for name, values in cells.items()) - 2
+    return sum(2 + _column_width(name, values) for name, values in cells.items()) - 2
+
+
+def _column_width(name: str, values: list[str]) -> int:
+    return max(map(len, [*values, *_header(name).splitlines()]))
 
 
 def refusals(every: Sequence[Outcome]) -> list[str]:

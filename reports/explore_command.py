@@ -79,7 +79,12 @@ def explore(
         shown = points if every else [point for point in points if point in best or point.point.datapath is None]
         objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
         kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
-        out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
+        if shown:
+            out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
+        else:
+            ends = ", ".join(dict.fromkeys(point.state for point in points))
+            out.print(f"{headline(chosen, points)}\nno point is on the Pareto front: all {ends} (--all shows them)",
+                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
         for line in refusals(points):
             out.print(line, highlight=False, markup=False, soft_wrap=True)
         curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,13 @@ class JsonLines:
 
     Args:
         path: the file; it need not exist.
+        needed: keys that every line has, besides "key".
 
     Raises:
         InputError: for a file that cannot be read or a broken line before the last.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, needed: Iterable[str] = ()) -> None:
         self.path = path
         self.torn = 0
         self.entries: list[dict[str, Any]] = []
@@ -44,11 +45,12 @@ class JsonLines:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 entry = json.loads(line)
-                if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
+                if not (isinstance(entry, dict) and isinstance(entry.get("key"), str) and entry.keys() >= set(needed)):
                     raise ValueError
             except (ValueError, RecursionError):
+                keys = ", ".join(("key", *needed))
                 raise InputError(
-                    f"{path}, line {number}: got {_start(line)}; allowed: one JSON object with a key a line"
+                    f"{path}, line {number}: got {_start(line)}; allowed: one JSON object a line, with {keys}"
                 ) from None
             self.entries.append(entry)
         self.torn = len(content) - len(whole)
@@ -88,7 +90,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records, self.minima = JsonLines(folder / RECORDS), JsonLines(folder / MINIMA)
+        self.records = JsonLines(folder / RECORDS, ("problem", "seed", "shape", "one_vs_rest", "state", "epochs"))
+        self.minima = JsonLines(folder / MINIMA, ("minimum",))
 
     @property
     def by_key(self) -> dict[str, dict[str, Any]]:

@@ -59,8 +59,9 @@ class Head(Section, frozen=True):
         seeds = self.seeds
         if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
             raise InputError(f"seeds: got {list(seeds)}; allowed: different numbers from 0 to 2^62 − 1, at least one")
-        if not math.isfinite(self.ridge):
-            raise InputError(f"ridge: got {self.ridge}; allowed: a finite number of at least 0")
+        for name, number in (("ridge", self.ridge), ("budget_minutes", self.budget_minutes)):
+            if not math.isfinite(number):
+                raise InputError(f"{name}: got {number}; allowed: a finite number of at least 0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -393,6 +393,26 @@ def test_bad_data_end_in_one_line_and_lose_no_record(program, tmp_path, case):
     assert (folder / "records.jsonl").read_bytes() == before
 
 
+def test_a_narrow_table_wraps_names_and_cuts_no_number(process, tmp_path):
+    names = {"model.random_bits": [8, 16], "model.centered": [True, False]}
+    series = [{"name": "HALP of 8 bits for names", "algorithm": "halp", "datapath": "halp8", "vary": names}]
+    study = write(tmp_path, series=series, seeds=[0])
+    wide, narrow = (process(tmp_path, "explore", study, "--all", COLUMNS=columns).out for columns in ("200", "60"))
+    shown = re.findall(r"(\S+) +([\d,]+) +(\w+)\s*$", wide, re.MULTILINE)  # the last columns are gates and state
+    assert len(shown) == 4
+    assert re.findall(r"([\d,]+) +(\w+)\s*$", narrow, re.MULTILINE) == [(gates, state) for _, gates, state in shown]
+    assert max(map(len, narrow.split("records:")[0].splitlines())) <= 60
+
+
+def test_a_study_without_a_point_on_the_front_says_so(explore):
+    common = {"step": 1.0, "epoch_length": 100, "epochs": 3}
+    series = [{"name": "HALP", "algorithm": "halp", "datapath": "halp12", "set": {"mu": 1.0}}]
+    outcome = explore(common=common, series=series)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "no point is on the Pareto front: all diverged (--all shows them)\n" in outcome.out
+    assert "gradient" not in outcome.out.splitlines()[1]
+
+
 BAD_STUDIES = {
     "no points": (SMALL | {"series": []}, "small.toml: series: got none; allowed: at least one [[series]] table"),
     "contradictory axes": (

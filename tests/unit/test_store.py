@@ -14,6 +14,8 @@ from reports.store import JsonLines, opened
 
 ROOT = Path(bt.__file__).parent
 ENTRIES = [{"key": "a", "loss": 0.1}, {"key": "b", "loss": None, "text": "µ \n \u2028 \r"}, {"key": "c", "list": [1]}]
+RECORD = {"key": "a", "problem": {}, "seed": 0, "shape": [1, 1], "one_vs_rest": 0, "state": "refused", "epochs": []}
+MINIMUM = {"key": "m", "minimum": None}
 TEXT = 'name = "mine"\n'
 
 
@@ -95,7 +97,7 @@ def test_a_broken_line_is_refused_and_nothing_is_changed(path, case, number):
     content = b"".join(lines) + b'{"torn'
     path.write_bytes(content)
     assert refusal(path).startswith(f"{path}, line {number}: got ")
-    assert refusal(path).endswith("; allowed: one JSON object with a key a line")
+    assert refusal(path).endswith("; allowed: one JSON object a line, with key")
     assert len(refusal(path)) < len(str(path)) + 200
     assert path.read_bytes() == content
 
@@ -192,12 +194,22 @@ def test_a_line_is_on_the_disk_before_append_returns(path, monkeypatch):
 def test_a_folder_is_made_and_keeps_the_study(tmp_path):
     folder = tmp_path / "deep" / "down"
     with opened(folder, "mine", TEXT) as store:
-        store.records.append({"key": "a"})
-        store.minima.append({"key": "m"})
+        store.records.append(RECORD)
+        store.minima.append(MINIMUM)
     with opened(folder, "mine", TEXT + "# changed\n") as store:
-        assert store.by_key == {"a": {"key": "a"}}
-        assert store.minima.entries == [{"key": "m"}]
+        assert store.by_key == {"a": RECORD}
+        assert store.minima.entries == [MINIMUM]
     assert (folder / "study.toml").read_text(encoding="utf-8") == TEXT + "# changed\n"
+
+
+@pytest.mark.parametrize(("file", "line"), [("records.jsonl", RECORD), ("minima.jsonl", MINIMUM)])
+def test_a_line_without_what_a_table_needs_is_refused(tmp_path, file, line):
+    for name in line:
+        (tmp_path / "study.toml").write_text(TEXT, encoding="utf-8")
+        (tmp_path / file).write_text(json.dumps({key: line[key] for key in line if key != name}) + "\n")
+        before = contents(tmp_path)
+        assert refused_folder(tmp_path).endswith(f"; allowed: one JSON object a line, with {', '.join(line)}")
+        assert contents(tmp_path) == before
 
 
 def refused_folder(folder, name="mine"):
@@ -281,20 +293,21 @@ except InputError as error:
 
 
 HOLDS = """
+import json
 import sys
 from pathlib import Path
 from reports.store import opened
 with opened(Path(sys.argv[1]), "mine", 'name = "mine"\\n') as store:
     print("open", flush=True)
     sys.stdin.readline()
-    store.records.append({"key": "late"})
+    store.records.append(json.loads(sys.argv[2]))
 """
 
 
 @pytest.fixture
 def holder(tmp_path):
     """A process that has the folder open until it is told to write and end."""
-    command = [sys.executable, "-c", HOLDS, str(tmp_path)]
+    command = [sys.executable, "-c", HOLDS, str(tmp_path), json.dumps(RECORD)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "open\n"
         yield process
@@ -310,7 +323,7 @@ def test_a_second_process_is_refused_and_the_first_goes_on(tmp_path, holder):
     holder.communicate("go on\n")
     assert holder.returncode == 0
     with opened(tmp_path, "mine", TEXT) as store:
-        assert list(store.by_key) == ["late"]
+        assert store.by_key == {"a": RECORD}
 
 
 def test_a_killed_process_leaves_the_folder_free(tmp_path, holder):

@@ -83,6 +83,7 @@ REFUSED = {
     "error without classes": (changed("objectives", to=["error"]), "s.toml: objectives: got error; allowed: others"),
     "unknown baseline": (changed("baseline", to="SGD"), "s.toml: baseline: got 'SGD'; allowed: HALP, svrg"),
     "negative budget": (changed("budget_minutes", to=-1), "s.toml: budget_minutes: got -1; allowed: a finite number"),
+    "endless budget": (changed("budget_minutes", to=float("inf")), "s.toml: budget_minutes: got inf; allowed: "),
     "budget of nan": (changed("budget_minutes", to=float("nan")), "s.toml: budget_minutes: got nan; allowed: "),
     "follow as a number": (changed("follow", to=1), "s.toml: follow: got 1; allowed: true, false"),
     "no data": (changed("data", to=MISSING), "s.toml: data: got {}; allowed: a table with at least source"),
