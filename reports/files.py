@@ -36,14 +36,15 @@ def writable(path: Path) -> Iterator[Path]:
 
 
 def check_writable(*paths: Path | None) -> None:
-    """Raise an InputError if a file could not be written; to be called before a long run.
+    """Raise an InputError if a file could not be written, or would be written twice; to be called before a long run.
 
     Args:
         paths: the files; None for those that were not asked for.
     """
-    for path in paths:
-        if path is None:
-            continue
+    asked = [path for path in paths if path is not None]
+    for number, path in enumerate(asked):
+        if path in asked[:number]:
+            raise InputError(f"{path}: got two results for this file; allowed: a file for each")
         if path.is_dir():
             raise InputError(f"{path}: got Is a directory; allowed: a file that can be written")
         if not path.parent.is_dir():

@@ -207,3 +207,10 @@ def test_a_bad_input_ends_a_process_with_code_2(process, tmp_path, arguments):
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
+
+
+def test_one_file_for_two_results_is_refused(program, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    outcome = program(*TRAIN, "--json", "run.png", "--figure", "run.png")
+    assert_refused(outcome, "run.png: got two results for this file; allowed: a file for each")
+    assert sorted(tmp_path.iterdir()) == before
