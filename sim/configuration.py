@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -149,6 +150,7 @@ def rows(kind: type[Section], path: str = "") -> Iterator[Row]:
         yield Row(here, _type_name(base), "–" if needed else text, _allowed(hint), extra.get("rtl", "–"), meaning)
 
 
+@cache
 def _hints(kind: type[Section]) -> dict[str, Any]:
     return {
         name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name in kind.__struct_fields__
