@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reports.files import writable
 from rtl_models.toolchain import find_toolchain, require_modules
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError, whole_number
@@ -241,6 +242,9 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
     from rtl_models.verification import verify, verify_foreign
 
     counts = [request.transactions] * len(request.configurations)
+    if folder is not None:
+        with writable(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         options: dict[str, Any] = {"folder": (folder or Path(temporary)).resolve(), "waves": folder is not None}
         try:
@@ -268,7 +272,11 @@ def _investigate(request: Request, finding: Finding, folder: Path) -> None:
     number = [one.name for one in request.configurations].index(result.configuration)
     alone = msgspec.structs.replace(request, configurations=[request.configurations[number]])
     place = folder / f"{request.label}-{number}"
-    again = _run(alone, place)[0]
+    try:
+        again = _run(alone, place)[0]
+    except InputError as error:
+        result.failure += f"\n  no waves, no picture: {error}"
+        return
     waves = place / "dump.vcd"
     if not (again.failure and again.failed_at and waves.exists()):
         result.failure += "\n  it does not fail when it runs alone: the unit depends on registers that no reset sets"

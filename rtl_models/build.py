@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtl_models.toolchain import Toolchain, cache_folder, find_toolchain
+from sim.errors import InputError
 
 TAIL = 40
 """Lines of a log that an error shows."""
@@ -190,13 +191,21 @@ def cached(name: str, parts: Sequence[bytes], make: Callable[[Path], None]) -> P
         name: readable part of the folder's name.
         parts: all that the content depends on.
         make: fills an empty folder.
+
+    Raises:
+        InputError: if the cache cannot be written.
     """
     from filelock import FileLock
 
     digest = hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()[:20]
     folder = cache_folder() / "builds" / f"{name}-{digest}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
     done = folder / "done"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        Path(f"{folder}.lock").touch()
+    except OSError as error:
+        got = f"{cache_folder()}, {error.strerror}"
+        raise InputError(f"XDG_CACHE_HOME: got {got}; allowed: a folder that can be written") from None
     with FileLock(f"{folder}.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -90,6 +90,30 @@ def test_waves_of_the_whole_run_are_kept_where_they_are_wanted(program, faulty, 
 
 
 @cosim
+def test_a_fault_is_shown_even_where_waves_cannot_be_kept(program, faulty, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    reason = "taken/requantizer-0: got Not a directory; allowed: a file that can be written\n"
+    outcome = program(*REQUANTIZER, "--rtl", faulty, "--out", "taken")
+    assert outcome.code == 1
+    assert "value_o: got 2 (0b00000000010, 2), expected 3" in outcome.out
+    assert f"  no waves, no picture: {reason}" in outcome.out
+    outcome = program(*REQUANTIZER, "--waves", "--out", "taken")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == f"error: {reason.replace('-0', '')}"
+
+
+@cosim
+def test_a_cache_that_cannot_be_written_is_one_line_and_exit_code_2(program, monkeypatch, tmp_path):
+    cache = tmp_path / "taken"
+    cache.write_text("a file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    outcome = program(*REQUANTIZER)
+    assert (outcome.code, outcome.out) == (2, "")
+    reason = f"got {cache / 'bittrue'}, Not a directory; allowed: a folder that can be written"
+    assert outcome.err == f"error: XDG_CACHE_HOME: {reason}\n"
+
+
+@cosim
 def test_a_fault_is_shown_with_values_picture_and_the_command_that_repeats_it(program, faulty, tmp_path):
     outcome = program(*REQUANTIZER, "--rtl", faulty, "--json", "report.json", "--junit", "report.xml")
     assert (outcome.code, outcome.err) == (1, "")

@@ -7,13 +7,19 @@ from rtl_models.benches.generators import (
     LFSR_CONFIGURATIONS,
     RANDOM_LANES_CONFIGURATIONS,
     XORSHIFT32_CONFIGURATIONS,
-    LfsrBench,
+    GeneratorBench,
 )
+from rtl_models.benches.units import BENCHES
 from rtl_models.bulk import Bulk
 from rtl_models.verification import verify
-from sim.random_bits import generator_seed
+from sim.random_bits import WORD_BITS, Role, generator_seed
+from tests.cosim.bulk_words import packed, unpacked
 
 pytestmark = pytest.mark.cosim
+
+VECTORS = 10**7
+CYCLES = 1 << 18
+"""Cycles after the seeds are loaded, in one call."""
 
 CONFIGURATIONS = {
     "xorshift32": XORSHIFT32_CONFIGURATIONS,
@@ -25,21 +31,31 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("unit", CONFIGURATIONS)
 def test_every_configuration_equals_the_reference(unit: str) -> None:
     configurations = CONFIGURATIONS[unit]
-    transactions = 4_000 if unit == "random_lanes" else 10_000
+    transactions = 10_000
     results = verify(unit, configurations, [transactions] * len(configurations), seed=1)
     assert not [result.failure for result in results if result.failure]
     assert not {result.configuration: result.missed for result in results if result.missed}
     assert {result.transactions for result in results} == {transactions}
 
 
-def test_a_million_words_of_each_lfsr_equal_the_stream() -> None:
-    benches = [bench for bench in LfsrBench.benches(LFSR_CONFIGURATIONS) if isinstance(bench, LfsrBench)]
-    bulk = Bulk("lfsr_bulk", [bench.unit for bench in benches])
-    count, on = 1 << 20, np.ones(1, np.int64)
-    load = np.zeros(count + 1, np.int64)
+@pytest.mark.parametrize("unit", CONFIGURATIONS)
+def test_ten_million_words_equal_the_streams(unit: str) -> None:
+    """Every call loads other seeds into a circuit, and steps it in every cycle."""
+    benches = [bench for bench in BENCHES[unit].benches(CONFIGURATIONS[unit]) if isinstance(bench, GeneratorBench)]
+    bulk = Bulk(f"{unit}_bulk", [bench.unit for bench in benches])
+    on, load = np.ones(1, np.uint8), np.zeros(CYCLES + 1, np.uint8)
     load[0] = 1
-    seeds = [generator_seed(3, 0, number) for number in range(len(benches))]
-    inputs = [{"rst_ni": on, "load_i": load, "enable_i": on, "seed_i": on * seed} for seed in seeds]
-    for bench, seed, outputs in zip(benches, seeds, bulk.run(inputs), strict=True):
-        expected = bench.generator(seed).words(count)
-        np.testing.assert_array_equal(outputs["word_o"][1:], expected, bench.configuration.name)
+    compared, call = 0, 0
+    while compared < VECTORS:
+        seeds = [[generator_seed(3 + call, Role.UPDATE, number) for number in range(bench.count)] for bench in benches]
+        ports = [packed([(np.array([row]), bench.seed_bits)]) for bench, row in zip(benches, seeds, strict=True)]
+        inputs = [{"rst_ni": on, "load_i": load, "enable_i": on, benches[0].inputs[2]: port} for port in ports]
+        for bench, row, outputs in zip(benches, seeds, bulk.run(inputs), strict=True):
+            words = np.stack([bench.generator(seed).words(CYCLES) for seed in row], 1)
+            bits = bench.path.model.random_bits
+            got = unpacked(outputs[bench.outputs[0]][1:], 0, bench.output_bits // bits, bits, signed=False)
+            fields = words[..., None] >> np.arange(0, WORD_BITS, bits) & ((1 << bits) - 1)  # lowest first, word by word
+            expected = fields.reshape(CYCLES, -1)[:, : got.shape[1]]
+            np.testing.assert_array_equal(got, expected, bench.configuration.name)
+            compared += CYCLES
+        call += 1
