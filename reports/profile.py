@@ -86,7 +86,7 @@ def profile_table(profile: Profile) -> Table:
     """Return a table of what the nodes held."""
     table = _table(f"observed in {_about(profile)}")
     for name in ("node", "carries", "values", "low", "high", "zero", "bits", "has", "overflows", "share"):
-        table.add_column(name, justify="left" if name in ("node", "carries") else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name in ("node", "carries") else "right", overflow="fold")
     for node, held in _nodes(profile):
         counts = f"{held.count:,}", f"{held.overflows:,}"
         low, high = short(held.low), short(held.high)
@@ -104,7 +104,7 @@ def proposal_table(proposal: Proposal) -> Table:
     table = _table(f"widths of {path.name} from {_about(proposal.profile)}")
     names = "node", "carries", "observed", "bits", "proven", "bits", "field", "has", "proposed", "overflows"
     for name in names:
-        table.add_column(name, justify="left" if name in ("node", "carries", "field") else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name in ("node", "carries", "field") else "right", overflow="fold")
     for entry in proposal.nodes:
         node, held = entry.node, entry.held
         observed = f"{short(held.low)} … {short(held.high)}" if held.count else "–"
