@@ -33,7 +33,7 @@ SUITES = (
     Suite("property", 300, 2, ("tests/property",)),
     Suite("engine", 300, 2, ("tests/engine",)),
     Suite("algorithms", 300, 2, ("tests/algorithms",)),
-    Suite("cli", 120, 2, ("tests/cli",)),
+    Suite("cli", 180, 2, ("tests/cli",)),
     Suite("cosim", 480, 2, ("tests/cosim",)),
     Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "rtl_models", "reports")),
 )
