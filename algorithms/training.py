@@ -92,6 +92,8 @@ ALGORITHMS = {
 """The algorithms by name."""
 
 
+DEFAULT_BACKEND = "kernel"
+"""What runs inner loops where nothing else is asked for."""
 UNSET = {field.name: field.default for field in fields(Parameters) if field.default is not MISSING}
 """Parameters that some algorithms have, with the values that they have when they are not given."""
 
@@ -116,7 +118,7 @@ def train(
     gradient_bits: int | None = None,
     averaged: bool = False,
     seed: int = 0,
-    backend: str = "kernel",
+    backend: str = DEFAULT_BACKEND,
     minimum: float | bool = False,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     on_result: Callable[[EpochJob, EpochResult], None] | None = None,
@@ -171,6 +173,9 @@ def train(
         "sample_bits": sample_bits, "levels": levels, "model_bits": model_bits, "gradient_bits": gradient_bits,
         "averaged": averaged,
     }  # fmt: skip
+    if not chosen.on_engine and (backend != DEFAULT_BACKEND or profiled):
+        field, value = ("profiled", profiled) if profiled else ("backend", backend)
+        raise InputError(f"{field}: got {value!r}; allowed: none, since {algorithm} does not run on the engine")
     for name, value in own.items():
         if name not in chosen.own and value != UNSET[name]:
             raise InputError(f"{name}: got {value!r}; allowed: none, since {algorithm} has no such parameter")

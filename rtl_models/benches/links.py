@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import cycle, product
 from random import Random
@@ -204,10 +205,11 @@ class LinkBench(StreamBench):
     def _multiplier_bits(self) -> int:
         return self.path.link.multiplier_bits
 
+    @abstractmethod
     def _product(self, registers: Registers, v: int, value: int, target: int) -> tuple[int, int]:
         """Return the two factors of the link's product."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sample(
         self,
         registers: Registers,
@@ -218,7 +220,6 @@ class LinkBench(StreamBench):
         is_free: bool,
     ) -> tuple[int, int]:
         """Return v and the record's table word, steered to a goal unless free."""
-        raise NotImplementedError
 
 
 class AffineBench(LinkBench):

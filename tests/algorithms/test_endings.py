@@ -181,3 +181,14 @@ def test_halp_needs_a_datapath_and_training_an_algorithm() -> None:
         "svrg, svrg32, sgd, sgd32",
     ):
         train(problem_of(), "adam", HALP8, epochs=1, **SETTINGS)
+
+
+@pytest.mark.parametrize("change", [{"backend": "reference"}, {"profiled": True}])
+@pytest.mark.parametrize("algorithm", ["svrg", "sgd32", "zipml_float"])
+def test_a_float_algorithm_takes_no_backend_and_has_no_profile(algorithm: str, change: dict[str, Any]) -> None:
+    """Neither is accepted and ignored."""
+    (field,) = change
+    with pytest.raises(
+        InputError, match=f"{field}: got .*; allowed: none, since {algorithm} does not run on the engine"
+    ):
+        train(problem_of(), algorithm, step=0.01, epoch_length=1, epochs=1, **change)
