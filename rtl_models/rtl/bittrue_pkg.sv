@@ -2,8 +2,8 @@
 
 /// Names and constants that units share: modes, kinds, latencies, widths.
 ///
-/// Members of the enums stand in the order of sim/modes.py and sim/datapath.py, and a test compares
-/// them. The overflow mode ERROR exists on the host only.
+/// Members of the enums stand in the order of sim/modes.py, sim/datapath.py and sim/row_formats.py,
+/// and a test compares them. The overflow mode ERROR exists on the host only.
 package bittrue_pkg;
 
   /// How a cast gets rid of the bits below the new last bit; docs/rounding.md has what each mode
@@ -45,6 +45,12 @@ package bittrue_pkg;
     CENTRED_TABLE  = 2'd1,
     ABSOLUTE_TABLE = 2'd2
   } link_e;
+
+  /// How the samples of a value are stored.
+  typedef enum logic [0:0] {
+    INDEPENDENT = 1'd0,
+    SHARED      = 1'd1
+  } base_e;
 
   /// Random bits that a generator gives per word.
   localparam int unsigned WordBits = 32;
@@ -116,6 +122,12 @@ package bittrue_pkg;
       int unsigned round_stages, int unsigned saturate_stages);
     return offset_stages + index_multiply_stages + index_round_stages + table_stages +
         link_affine_latency(0, multiply_stages, round_stages, saturate_stages);
+  endfunction
+
+  /// Of `double_sampler`.
+  function automatic int unsigned double_sampler_latency(int unsigned sample_stages,
+                                                         int unsigned word_stages);
+    return sample_stages + word_stages;
   endfunction
 
   /// Of `model_update`.

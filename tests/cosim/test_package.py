@@ -10,6 +10,7 @@ from sim.datapath import Generator, Link, TrainingDatapath
 from sim.engine.cycles import latency, stages
 from sim.modes import Overflow, Rounding
 from sim.random_bits import REPLACEMENT_SEED, WORD_BITS
+from sim.row_formats import Base
 
 pytestmark = pytest.mark.cosim
 
@@ -18,6 +19,7 @@ ENUMS: dict[str, list[Enum]] = {
     "overflow_e": [mode for mode in Overflow if mode is not Overflow.ERROR],  # no circuit has it
     "generator_e": list(Generator),
     "link_e": list(Link),
+    "base_e": list(Base),
 }
 
 
