@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sim.configuration import rows
+from sim.configuration import Section, rows
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
 
@@ -147,19 +147,19 @@ def _text(diagnostic: Any) -> str:
     return " ".join(str(argument) for argument in diagnostic.args).strip(": ") or str(diagnostic.code)
 
 
-def datapath_parameters(datapath: TrainingDatapath) -> dict[str, Any]:
-    """Return every RTL parameter that a datapath sets, by the names in its annotations.
+def section_parameters(section: Section) -> dict[str, Any]:
+    """Return every RTL parameter that a datapath or a row format sets, by the names in its annotations.
 
     Example:
-        >>> parameters = datapath_parameters(TrainingDatapath.preset("halp8"))
+        >>> parameters = section_parameters(TrainingDatapath.preset("halp8"))
         >>> parameters["Lanes"], parameters["IncrementFraction"]
         (16, 6)
     """
-    fields = (row for row in rows(TrainingDatapath) if row.rtl != "–")
-    return {row.rtl: attrgetter(row.path)(datapath) for row in fields}
+    fields = (row for row in rows(type(section)) if row.rtl != "–")
+    return {row.rtl: attrgetter(row.path)(section) for row in fields}
 
 
 def unit_parameters(unit: str, datapath: TrainingDatapath) -> dict[str, Any]:
     """Return those parameters of a datapath that a unit declares."""
     declared = elaborate(unit, [{}])[0].constants
-    return {name: value for name, value in datapath_parameters(datapath).items() if name in declared}
+    return {name: value for name, value in section_parameters(datapath).items() if name in declared}

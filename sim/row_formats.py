@@ -38,11 +38,11 @@ class RowFormat(Section, frozen=True):
         (3, 4, (0, 4))
     """
 
-    bits: Annotated[int, configuration.field("bits read for one sample of a value", 1, 8)]
-    samples: Annotated[int, configuration.field("samples of a value, k", 1, 16)] = 2
-    base: Annotated[Base, configuration.field("how the samples of a value are stored")] = Base.SHARED
-    signed: Annotated[bool, configuration.field("whether samples may be negative")] = False
-    lanes: Annotated[int, configuration.field("columns a beat", allowed=[1 << k for k in range(9)])] = 16
+    bits: Annotated[int, configuration.field("bits read for one sample of a value", 1, 8, rtl="SampleBits")]
+    samples: Annotated[int, configuration.field("samples of a value, k", 1, 16, rtl="Samples")] = 2
+    base: Annotated[Base, configuration.field("how the samples of a value are stored", rtl="SampleBase")] = Base.SHARED
+    signed: Annotated[bool, configuration.field("whether samples may be negative", rtl="SampleSigned")] = False
+    lanes: Annotated[int, configuration.field("columns a beat", allowed=[1 << k for k in range(9)], rtl="Lanes")] = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rtl_models.benches import dot_product, generators, links, mac, model_update, requantizer
+from rtl_models.benches import dot_product, double_sampler, generators, links, mac, model_update, requantizer
 from rtl_models.benches.bench import Bench, Configuration
 
 BENCHES: dict[str, type[Bench]] = {
     "dot_product": dot_product.DotProductBench,
+    "double_sampler": double_sampler.DoubleSamplerBench,
     "lfsr": generators.LfsrBench,
     "link_absolute_table": links.AbsoluteTableBench,
     "link_affine": links.AffineBench,
@@ -20,6 +21,7 @@ BENCHES: dict[str, type[Bench]] = {
 """Bench of each unit, by the unit's name."""
 CONFIGURATIONS: dict[str, list[Configuration]] = {
     "dot_product": dot_product.CONFIGURATIONS,
+    "double_sampler": double_sampler.CONFIGURATIONS,
     "lfsr": generators.LFSR_CONFIGURATIONS,
     "link_absolute_table": links.TABLE_CONFIGURATIONS,
     "link_affine": links.AFFINE_CONFIGURATIONS,

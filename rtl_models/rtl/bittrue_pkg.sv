@@ -81,6 +81,11 @@ package bittrue_pkg;
     return (lanes * random_bits + WordBits - 1) / WordBits;
   endfunction
 
+  /// Bits of a packed value: its base and a bit a sample, or all its samples.
+  function automatic int unsigned entry_width(int unsigned bits, int unsigned samples, base_e base);
+    return base == SHARED ? bits - 1 + samples : bits * samples;
+  endfunction
+
   // Latencies, in cycles, from a unit's register stages.
 
   /// Of `requantizer`.

@@ -258,7 +258,7 @@ def test_waves_are_read_right_before_each_clock_edge(tmp_path):
 
 
 BAD = [
-    (("--unit", "adder"), "unit: got 'adder'; allowed: dot_product, lfsr, "),
+    (("--unit", "adder"), "unit: got 'adder'; allowed: dot_product, double_sampler, lfsr, "),
     (("halp8", "--unit", "lfsr"), "halp8: generator.kind: got xorshift32; allowed for lfsr: lfsr\n"),
     (("--unit", "mac", "--configuration", "x"), "configuration: got 'x'; allowed: signed, symmetric, "),
     (("--configuration", "signed"), "configuration: got 'signed'; allowed: with one --unit and without a datapath\n"),
