@@ -1,4 +1,4 @@
-"""Ten bugs of the kind that circuits really have, kept as patches: each is found by the bench of its unit, by name."""
+"""Bugs of the kind that circuits really have, kept as patches: each is found by the bench of its unit, by name."""
 
 import shutil
 import subprocess
@@ -24,6 +24,11 @@ BUGS = {
     "lane_slice_swapped": ("model_update", "one_random_bit", "z of lane"),
     "ready_ignored": ("dot_product", "two_lanes", "a waiting output"),
     "last_one_beat_early": ("dot_product", "two_lanes", "a wrong output"),
+    "double_sampler_rows_swapped": ("double_sampler", "unsigned", "xa of lane"),
+    "double_sampler_top_level_wraps": ("double_sampler", "unsigned", "expected 4 (0b00000100, 4)"),
+    "double_sampler_last_lane_of_its_neighbour": ("double_sampler", "unsigned", "xa of lane 7: got"),
+    "double_sampler_beats_counted_on": ("double_sampler", "column_levels", "a wrong output"),
+    "double_sampler_sign_lost": ("double_sampler", "zipml4", "xa of lane"),
     "seed_zero_accepted": ("xorshift32", "xorshift32", "word_o: got 0 "),
 }
 """Unit and configuration that show a bug, and what the report of the failure names."""

@@ -1,4 +1,4 @@
-"""Ten million vectors a unit: the circuits against the stage trace of the engine's kernel, over all configurations."""
+"""Ten million vectors a unit: the circuits against the engine's kernels, over all configurations."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from rtl_models.benches.bench import Bench
+from rtl_models.benches.double_sampler import DoubleSamplerBench
 from rtl_models.benches.units import BENCHES, CONFIGURATIONS
 from rtl_models.bulk import Bulk
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob, EpochResult, Registers, run
+from sim.formats import QFormat
 from sim.random_bits import Role
-from sim.rows import RawRows
+from sim.rows import PackedRows, RawRows
 from tests.cosim.bulk_words import packed, unpacked
 
 pytestmark = pytest.mark.cosim
@@ -290,6 +292,43 @@ def link(bench: Bench, random: np.random.Generator, vectors: int) -> tuple[Ports
     return ports, check
 
 
+def double_sampler(bench: Bench, random: np.random.Generator, vectors: int) -> tuple[Ports, Check]:
+    """Rows of any bits in all columns that a level table has, or of eight beats."""
+    assert isinstance(bench, DoubleSamplerBench)
+    fmt, by_column, width = bench.fmt, bench.by_column, bench.width
+    beats = bench.longest if by_column else 8
+    columns = bench.table_columns if by_column else beats * fmt.lanes
+    count, size = vectors // columns, fmt.lanes * fmt.stored_bits
+    bits = random.integers(0, 2, (count, 8 * fmt.row_bytes(columns)), np.uint8)
+    bits[:, columns * fmt.stored_bits :] = 0
+    table = corners(random, (bench.table_columns, fmt.levels), width)
+    rows = PackedRows(fmt, columns, np.packbits(bits, axis=1, bitorder="little"), table, bench.uses)
+    entries = bits[:, : beats * size].reshape(count * beats, size)
+    entries = np.packbits(np.pad(entries, ((0, 0), (0, -size % 64))), axis=1, bitorder="little").view(np.uint32)
+    record = random.integers(0, 1 << bench.record_width, count * beats)
+    last = np.tile(np.arange(beats) == beats - 1, count).astype(np.uint8)
+    data = entries.view(np.uint64)[:, 0] if size <= 64 else entries[:, : -(-size // 32)]
+    ports = {"s_axis_tdata": data, "s_axis_tuser": record, "s_axis_tlast": last}
+    lead = RESET + table.size
+    ports = stream(ports, count * beats, bench.latency, lead)
+    addresses = np.arange(bench.table_columns)[:, None] << fmt.bits | np.arange(fmt.levels)
+    writes = {"table_write_i": np.ones(table.size, np.uint8), "table_address_i": addresses, "table_data_i": table}
+    ports |= {name: _placed(array.reshape(-1), len(ports["rst_ni"]), RESET) for name, array in writes.items()}
+    expected = np.stack(rows.arrays(QFormat(width, 0)))
+
+    def check(outputs: Ports) -> int:
+        shown = slice(lead + bench.latency, None)
+        assert outputs["m_axis_tvalid"][shown].all()
+        words = unpacked(outputs["m_axis_tdata"][shown], 0, 2 * fmt.lanes, width)
+        words = words.reshape(count, beats, 2, fmt.lanes).transpose(2, 0, 1, 3).reshape(2, count, -1)
+        np.testing.assert_array_equal(words[:, :, :columns], expected)
+        np.testing.assert_array_equal(outputs["m_axis_tuser"][shown], record)
+        np.testing.assert_array_equal(outputs["m_axis_tlast"][shown], last)
+        return count * columns
+
+    return ports, check
+
+
 STIMULI = {
     "mac": (mac, 1 << 15),
     "dot_product": (dot_product, 1 << 15),
@@ -297,6 +336,7 @@ STIMULI = {
     "link_affine": (link, 1 << 16),
     "link_centred_table": (link, 1 << 16),
     "link_absolute_table": (link, 1 << 16),
+    "double_sampler": (double_sampler, 1 << 17),
 }
 """What makes the inputs of one call, and how many vectors a configuration gets in it."""
 
