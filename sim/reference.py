@@ -13,10 +13,19 @@ from typing import Any
 from sim.modes import Overflow, Rounding
 
 
-@singledispatch
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """Return `yes` where the condition holds, else `no`."""
+    if isinstance(condition, bool):  # dispatch takes longer than all the rest of a cast
+        return yes if condition else no
+    return _select(condition, yes, no)
+
+
+@singledispatch
+def _select(condition: Any, yes: Any, no: Any) -> Any:
     return yes if condition else no
+
+
+select.register = _select.register  # type: ignore[attr-defined]
 
 
 def round_shift(
