@@ -1,7 +1,7 @@
 """The arithmetic, defined once on plain integers: what every kernel and every circuit must equal.
 
 Only integer operators and `select` are used, so the same source runs on Python integers and on SMT bit-vectors wide
-enough not to wrap (register their `if` with `select.register(type_of_a_condition, if_function)`).
+enough not to wrap (register their `if` with `select_other.register(type_of_a_condition, if_function)`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
     """Return `yes` where the condition holds, else `no`."""
     if isinstance(condition, bool):  # dispatch takes longer than all the rest of a cast
         return yes if condition else no
-    return _select(condition, yes, no)
+    return select_other(condition, yes, no)
 
 
 @singledispatch
-def _select(condition: Any, yes: Any, no: Any) -> Any:
+def select_other(condition: Any, yes: Any, no: Any) -> Any:
+    """Return `yes` where a condition of another type than bool holds, else `no`."""
     return yes if condition else no
-
-
-select.register = _select.register  # type: ignore[attr-defined]
 
 
 def round_shift(

@@ -8,7 +8,7 @@ import pytest
 import z3
 
 from sim.modes import Overflow, Rounding
-from sim.reference import accumulate, apply_overflow, cast, round_shift, select
+from sim.reference import accumulate, apply_overflow, cast, round_shift, select_other
 from tests.definitions import CIRCUIT_OVERFLOWS, DETERMINISTIC
 
 BITS = 24
@@ -20,7 +20,7 @@ def term(value):
     return value if z3.is_bv(value) else z3.BitVecVal(value, BITS)
 
 
-select.register(z3.BoolRef, lambda condition, yes, no: z3.If(condition, term(yes), term(no)))
+select_other.register(z3.BoolRef, lambda condition, yes, no: z3.If(condition, term(yes), term(no)))
 
 
 def any_integer(name, bits, signed=True):
