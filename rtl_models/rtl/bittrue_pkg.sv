@@ -86,6 +86,17 @@ package bittrue_pkg;
     return base == SHARED ? bits - 1 + samples : bits * samples;
   endfunction
 
+  /// Bits of the number of one of `tables` level tables, never none.
+  function automatic int unsigned table_number_width(int unsigned tables);
+    return tables < 2 ? 1 : unsigned'($clog2(tables));
+  endfunction
+
+  /// Bits of a word's place in level tables: its code, and the number of its table if there are
+  /// several.
+  function automatic int unsigned table_place_width(int unsigned sample_bits, int unsigned tables);
+    return sample_bits + (tables < 2 ? 0 : table_number_width(tables));
+  endfunction
+
   // Latencies, in cycles, from a unit's register stages.
 
   /// Of `requantizer`.

@@ -38,8 +38,8 @@ module double_sampler
   /// word's place in them, of a lane's number, of an address.
   localparam int unsigned EntryWidth = entry_width(SampleBits, Samples, SampleBase),
   localparam int unsigned Tables = TableColumns < 2 ? TableColumns : (TableColumns - 1) / Lanes + 1,
-  localparam int unsigned BeatWidth = Tables < 2 ? 1 : unsigned'($clog2(Tables)),
-  localparam int unsigned PlaceWidth = SampleBits + (Tables < 2 ? 0 : BeatWidth),
+  localparam int unsigned BeatWidth = table_number_width(Tables),
+  localparam int unsigned PlaceWidth = table_place_width(SampleBits, Tables),
   localparam int unsigned LaneWidth = TableColumns < 2 ? 0 : unsigned'($clog2(Lanes)),
   localparam int unsigned AddressWidth = PlaceWidth + LaneWidth
 ) (

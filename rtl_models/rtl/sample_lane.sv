@@ -31,8 +31,8 @@ module sample_lane
   /// Dependent, do not change: bits of an entry, of a beat's number, and of a word's place in the
   /// tables.
   localparam int unsigned EntryWidth = entry_width(SampleBits, Samples, SampleBase),
-  localparam int unsigned BeatWidth = Tables < 2 ? 1 : $clog2(Tables),
-  localparam int unsigned AddressWidth = SampleBits + (Tables < 2 ? 0 : BeatWidth)
+  localparam int unsigned BeatWidth = table_number_width(Tables),
+  localparam int unsigned AddressWidth = table_place_width(SampleBits, Tables)
 ) (
   /// Clock.
   input  logic                        clk_i,
