@@ -42,7 +42,7 @@ class Design:
         sources: files, packages first.
         text: SystemVerilog of a generated top, added behind the files.
         parameters: values of the top's parameters, as SystemVerilog text.
-        included: files that the sources include.
+        included: files that the sources include; like the sources they count by what is in them, wherever they are.
         flags: further options of Verilator.
     """
 
@@ -113,9 +113,10 @@ def build(design: Design, *, waves: bool = False, coverage: bool = False, simula
         *(["--coverage-line", "--coverage-toggle"] if coverage else []),
     ]
     flags += design.flags
+    included = [f"-I{place}" for place in sorted({file.parent for file in design.sources if design.included})]
 
     def make(folder: Path) -> None:
-        _run_build(simulator, tools, design, folder, waves=waves, build_args=flags)
+        _run_build(simulator, tools, design, folder, waves=waves, build_args=[*flags, *included])
         for pattern in ("*.o", "*.a", "*.gch", "*.cpp", "*.h", "*.d"):
             for file in folder.glob(pattern):
                 file.unlink()

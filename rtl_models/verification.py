@@ -83,8 +83,7 @@ def verify_foreign(
     foreign = ForeignModule.load(file)
     bench, wrapper = bench_and_wrapper(foreign)
     text = wrapper.text + table_top("foreign_table", [wrapper.unit])
-    flags = [*FOREIGN_FLAGS, *sorted({f"-I{source.parent}" for source in foreign.sources})]
-    design = Design("foreign_table", foreign.sources, text, included=foreign.included, flags=flags)
+    design = Design("foreign_table", foreign.sources, text, included=foreign.included, flags=FOREIGN_FLAGS)
     plan = Plan(
         bench.unit_name, [bench.configuration], [transactions], seed, str(folder / RESULTS), str(Path(file).resolve())
     )

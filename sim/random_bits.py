@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import Protocol
@@ -249,7 +249,7 @@ class RandomWords:
         return np.resize(self.words, count), self.bits
 
 
-def lane_field(words: ArrayLike, lane: int, bits: int) -> int:
+def lane_field(words: Sequence[int], lane: int, bits: int) -> int:
     """Return the random field of a lane: `bits` bits of the generator words of this beat.
 
     Args:
@@ -264,8 +264,8 @@ def lane_field(words: ArrayLike, lane: int, bits: int) -> int:
     if bits not in LANE_BITS:
         raise InputError(f"bits: got {bits!r}; allowed: {', '.join(map(str, LANE_BITS))}")
     per_word = WORD_BITS // bits
-    lane = whole_number("lane", lane, 0, per_word * np.size(words) - 1)
-    return int(np.asarray(words)[lane // per_word]) >> (bits * (lane % per_word)) & ((1 << bits) - 1)
+    lane = whole_number("lane", lane, 0, per_word * len(words) - 1)
+    return int(words[lane // per_word]) >> (bits * (lane % per_word)) & ((1 << bits) - 1)
 
 
 def row_indices(generator: LinearGenerator, rows: int, count: int) -> NDArray[np.int64]:

@@ -111,20 +111,22 @@ def unpack_row(data: bytes, fmt: RowFormat, columns: int) -> list[list[int]]:
         >>> unpack_row(bytes([0b0101_1010]), RowFormat(bits=3, lanes=1), 2)
         [[2, 2], [3, 1]]
     """
-    word, size = int.from_bytes(data, "little"), fmt.stored_bits
-    samples: list[list[int]] = [[] for _ in range(fmt.samples)]
-    for column in range(columns):
-        entry = word >> (column * size) & ((1 << size) - 1)
-        for k, row in enumerate(samples):
-            if fmt.is_shared:
-                base = _extended(entry & ((1 << fmt.base_bits) - 1), fmt.base_bits, fmt.signed)
-                row.append(base + (entry >> (fmt.base_bits + k) & 1))
-            else:
-                row.append(_extended(entry >> (k * fmt.bits) & ((1 << fmt.bits) - 1), fmt.bits, fmt.signed))
-    return samples
+    word, size, base_bits = int.from_bytes(data, "little"), fmt.stored_bits, fmt.base_bits
+    entries = [word >> (column * size) & ((1 << size) - 1) for column in range(columns)]
+    if not fmt.is_shared:
+        return [
+            [_extended(entry >> k * fmt.bits, fmt.bits, fmt.signed) for entry in entries] for k in range(fmt.samples)
+        ]
+    bases = [_extended(entry, base_bits, fmt.signed) for entry in entries]
+    return [
+        [base + (entry >> (base_bits + k) & 1) for base, entry in zip(bases, entries, strict=True)]
+        for k in range(fmt.samples)
+    ]
 
 
-def _extended(code: int, bits: int, signed: bool) -> int:
+def _extended(entry: int, bits: int, signed: bool) -> int:
+    """Return the low bits of an entry, as two's complement if signed."""
+    code = entry & ((1 << bits) - 1)
     return code - (1 << bits) if signed and bits and code >> (bits - 1) else code
 
 

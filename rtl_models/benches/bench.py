@@ -18,6 +18,8 @@ from sim.datapath import Link, TrainingDatapath
 
 CHUNK = 20
 """Outputs played under one pair of flows."""
+LONGER = 4
+"""Chunks played in one go once every pair of flows was played: between two spans a unit runs empty."""
 SHOWN = 8
 """Inputs that the report of a failure shows."""
 
@@ -193,7 +195,7 @@ class Bench(ABC):
 
     @abstractmethod
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
-        """Play scripts through one instance, up to the first difference.
+        """Play scripts through one instance, up to the first difference; await nothing but `lockstep.NEXT_EDGE`.
 
         Args:
             dut: the simulated module.
@@ -250,9 +252,11 @@ class StreamBench(Bench):
         chunk = 0
         for script in self.scripts(random, transactions):
             await player.load(script)
-            for start in range(0, len(script.outputs), self.chunk):
-                span = range(start, min(start + self.chunk, len(script.outputs)))
-                every = 2 if chunk < 2 * len(pairs) else 8
+            start = 0
+            while start < len(script.outputs):
+                is_early = chunk < 2 * len(pairs)
+                every, size = (2, self.chunk) if is_early else (8, LONGER * self.chunk)
+                span = range(start, min(start + size, len(script.outputs)))
                 source, sink = pairs[chunk // every % len(pairs)] if chunk % every == 1 else ("steady", "steady")
                 with self.explained(script, result):
                     if chunk % 16 == 8:
@@ -265,6 +269,7 @@ class StreamBench(Bench):
                     return
                 for hits in script.hits[start : span.stop]:
                     coverage.add(hits)
+                start = span.stop
                 coverage.add([("flows", f"{source} to {sink}")])
                 result.transactions += len(span)
                 chunk += 1

@@ -16,7 +16,9 @@ from random import Random
 from typing import Any, ClassVar
 
 from rtl_models.benches.bench import Bench, Coverage, Result
-from rtl_models.benches.stream import PERIOD_NS, Beat
+from rtl_models.benches.lockstep import NEXT_EDGE
+from rtl_models.benches.port import Port
+from rtl_models.benches.stream import Beat
 
 SHOWN = 6
 """Rows that a failure shows."""
@@ -60,33 +62,23 @@ class ClockedBench(Bench):
 
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
         """Play the rows through one instance; stop at the first difference."""
-        from cocotb.clock import Clock
-        from cocotb.triggers import RisingEdge
-
-        clock = getattr(dut, ports + "clk_i")
-        edge = RisingEdge(clock)
-        inputs = [getattr(dut, ports + name) for name in self.inputs]
-        outputs = [getattr(dut, ports + name) for name in self.outputs]
+        inputs = [Port(getattr(dut, ports + name)) for name in self.inputs]
+        outputs = [Port(getattr(dut, ports + name)) for name in self.outputs]
         coverage = Coverage(self.points())
         recent: deque[Row] = deque(maxlen=SHOWN)
-        driven: list[int | None] = [None] * len(inputs)
-        getattr(dut, ports + "rst_ni").value = 1  # an asynchronous reset is an edge
-        driven[self.inputs.index("rst_ni")] = 1
-        task = Clock(clock, PERIOD_NS, "ns").start()
-        await edge
+        inputs[self.inputs.index("rst_ni")].drive(1)  # an asynchronous reset is an edge
+        await NEXT_EDGE
         for row in islice(self.rows(random, transactions), transactions):
-            for number, value in enumerate(row.inputs):
-                if value != driven[number]:
-                    inputs[number].value = driven[number] = value
+            for port, value in zip(inputs, row.inputs, strict=True):
+                port.drive(value)
             recent.append(row)
-            await edge
-            got = tuple(int(handle.value) for handle in outputs)
+            await NEXT_EDGE
+            got = tuple([port.read() for port in outputs])
             if row.outputs is not None and got != row.outputs:
                 result.failure = self._explain(recent, got, result)
                 break
             coverage.add(row.hits)
             result.transactions += 1
-        task.cancel()
         coverage.close(result)
 
     def _explain(self, recent: Sequence[Row], got: Beat, result: Result) -> str:

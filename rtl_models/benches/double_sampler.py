@@ -164,33 +164,29 @@ class DoubleSamplerBench(StreamBench):
 
     def _entry(self, random: Random, is_equal: bool) -> int:
         """Return an entry: a base that is likely near an end, and any bits; or samples that are; all equal, or any."""
-        fmt = self.fmt
+        fmt, base_bits = self.fmt, self.fmt.base_bits
         if not fmt.is_shared:
             first = corner(random, fmt.bits, fmt.signed)
             others = [first if is_equal else corner(random, fmt.bits, fmt.signed) for _ in range(fmt.samples - 1)]
             return pack([first, *others], fmt.bits)
-        base = corner(random, fmt.base_bits, fmt.signed) if fmt.base_bits else 0
+        base = corner(random, base_bits, fmt.signed) if base_bits else 0
         ups = random.getrandbits(1) * ((1 << fmt.samples) - 1) if is_equal else random.getrandbits(fmt.samples)
-        return base & ((1 << fmt.base_bits) - 1) | ups << fmt.base_bits
+        return base & ((1 << base_bits) - 1) | ups << base_bits
 
     def _hits(self, entries: list[int], dot: list[int], update: list[int]) -> list[tuple[str, Any]]:
         """Return the bins of a beat's lanes, from their entries and samples."""
-        fmt = self.fmt
-        highest = fmt.high - fmt.is_shared
-
-        def place(value: int) -> str:
-            return {fmt.low: "lowest", highest: "highest"}.get(value, "between")
-
+        is_shared, base_bits, low = self.fmt.is_shared, self.fmt.base_bits, self.fmt.low
+        ends = {low: "lowest", self.fmt.high - is_shared: "highest"}
         hits: list[tuple[str, Any]] = []
         for j, (entry, a, b) in enumerate(zip(entries, dot, update, strict=True)):
             around = {entries[j - 1], entries[(j + 1) % len(entries)]}
             if entry not in around:
                 hits.append(("lane", j))
-            if fmt.is_shared:
-                ups = tuple(entry >> (fmt.base_bits + which) & 1 for which in self.uses)
-                hits.append(("entry", (place(a - ups[0]) if fmt.base_bits else "lowest", ups)))
+            if is_shared:
+                ups = tuple([entry >> (base_bits + which) & 1 for which in self.uses])
+                hits.append(("entry", (ends.get(a - ups[0], "between") if base_bits else "lowest", ups)))
             else:
-                hits += [("sample", ("dot", place(a))), ("sample", ("update", place(b)))]
+                hits += [("sample", (row, ends.get(value, "between"))) for row, value in (("dot", a), ("update", b))]
             hits += [("level", ("dot", a)), ("level", ("update", b))]
         return hits
 

@@ -251,12 +251,15 @@ class CentredTableBench(LinkBench):
     unit_name = "link_centred_table"
     link = Link.CENTRED_TABLE
 
+    def __init__(self, configuration: Configuration, unit: Unit) -> None:
+        super().__init__(configuration, unit)
+        self.parities = cycle((1, 1, 1, 0))  # of the slopes of a table: products of odd ones reach every residue
+
     def _table(self, random: Random) -> np.ndarray[Any, Any]:
         links = self.path.link
         shape = 1 << links.grid_bits, 1 << links.index_bits
-        words = [
-            corner(random, links.slope_bits, signed=False) | (random.random() < 0.8) for _ in range(shape[0] * shape[1])
-        ]
+        parity = next(self.parities)
+        words = [corner(random, links.slope_bits, signed=False) & ~1 | parity for _ in range(shape[0] * shape[1])]
         return np.array(words, np.int64).reshape(shape)
 
     def _record(self, record: int) -> int:

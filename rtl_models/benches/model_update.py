@@ -11,7 +11,7 @@ from rtl_models.benches.bench import Configuration, Field, StreamBench, corner, 
 from rtl_models.benches.stream import Script
 from rtl_models.elaborate import Unit
 from sim.datapath import TrainingDatapath
-from sim.engine.reference import update
+from sim.engine import reference
 from sim.modes import Overflow, Rounding
 from sim.random_bits import WORD_BITS, lane_field
 from sim.reference import limits
@@ -106,7 +106,7 @@ class ModelUpdateBench(StreamBench):
             if j >= kept:
                 model.append(z)
                 continue
-            _, exact, a, moved, updated = update(path, c, x, h, z, exponent, word)
+            _, exact, a, moved, updated = reference.update(path, c, x, h, z, exponent, word)
             model.append(updated)
             increments |= (a != exact) << j
             models |= (updated != moved) << j
@@ -165,7 +165,7 @@ class ModelUpdateBench(StreamBench):
         step, end, where = next(self.goals)
         distance = {"at": 0, "one past": 1, "past": random.randint(2, 40)}[where]
         low, high = self.increment
-        p = update(path, c, x, 0, 0, exponent, word)[0]
+        p = reference.product(path, c, x)
         cut = path.increment.fraction + exponent
         match step:
             case "edge":
@@ -177,7 +177,7 @@ class ModelUpdateBench(StreamBench):
                 half = 1 << (cut - 1) if cut else 0
                 a += {"exact": 0, "tie": half, "near tie": half + random.choice((-1, 1))}[step]
         h = min(max(-p - a, -(1 << (path.increment.width - 1))), (1 << (path.increment.width - 1)) - 1)
-        moved = update(path, c, x, h, 0, exponent, word)[3]
+        moved = reference.update(path, c, x, h, 0, exponent, word)[3]
         low, high = self.model
         z = {"low": low - distance, "high": high + distance, "in": random.randint(low, high)}[end] - (
             moved if end != "in" else 0

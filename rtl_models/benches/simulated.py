@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from cocotb.utils import get_sim_time
 
 from rtl_models.benches.bench import Bench, Plan, Result
 from rtl_models.benches.foreign import foreign_bench
+from rtl_models.benches.lockstep import lockstep
 from rtl_models.benches.units import BENCHES
 from rtl_models.foreign import ForeignModule
 from rtl_models.tables import prefix
@@ -21,30 +23,40 @@ from rtl_models.tables import prefix
 
 @cocotb.test()
 async def every_configuration(dut: Any) -> None:
-    """Play every plan, one after the other; write what was found; fail if any configuration failed."""
-    passed = True
-    for file in os.environ[Plan.VARIABLE].split(os.pathsep):
-        plan = msgspec.json.decode(Path(file).read_bytes(), type=Plan)
-        passed &= all(result.passed for result in await _play(dut, plan))
-    assert passed, "see the results"
+    """Play every configuration of every plan, all at once; write what was found; fail if any configuration failed."""
+    start = time.monotonic()
+    plans = [
+        msgspec.json.decode(Path(file).read_bytes(), type=Plan) for file in os.environ[Plan.VARIABLE].split(os.pathsep)
+    ]
+    results: list[list[Result]] = []
+    clocks, checks = [], []
+    for plan in plans:
+        results.append([])
+        for number, (bench, transactions) in enumerate(zip(_benches(plan), plan.transactions, strict=True)):
+            configuration = bench.configuration.name
+            result = Result(plan.unit, configuration, bench.unit.parameters, plan.seed, unchecked=bench.unchecked)
+            ports, random = prefix(plan.first + number), Random(f"{plan.seed} {configuration}")
+            results[-1].append(result)
+            clocks.append(getattr(dut, f"{ports}clk_i"))
+            checks.append(bench.check(dut, ports, random, transactions, result))
+    every = list(chain.from_iterable(results))
+    ends = [0] * len(every)
+
+    def ended(number: int) -> None:
+        ends[number] = int(get_sim_time("ns"))
+        every[number].failed_at = ends[number] if every[number].failure else 0
+
+    await lockstep(clocks, checks, ended)
+    seconds = time.monotonic() - start
+    for result, end in zip(every, ends, strict=True):
+        result.seconds = seconds * end / sum(ends)
+    for plan, found in zip(plans, results, strict=True):
+        Path(plan.results).write_bytes(msgspec.json.encode(found))
+    assert all(result.passed for result in every), "see the results"
 
 
-async def _play(dut: Any, plan: Plan) -> list[Result]:
-    """Check every configuration of a plan."""
+def _benches(plan: Plan) -> list[Bench]:
+    """Return the bench of every configuration of a plan."""
     if plan.foreign:
-        benches: list[Bench] = [foreign_bench(ForeignModule.load(plan.foreign))]
-    else:
-        benches = BENCHES[plan.unit].benches(plan.configurations)
-    results = []
-    for number, (bench, transactions) in enumerate(zip(benches, plan.transactions, strict=True)):
-        start = time.monotonic()
-        result = Result(
-            plan.unit, bench.configuration.name, bench.unit.parameters, plan.seed, unchecked=bench.unchecked
-        )
-        random = Random(f"{plan.seed} {result.configuration}")
-        await bench.check(dut, prefix(plan.first + number), random, transactions, result)
-        result.seconds = time.monotonic() - start
-        result.failed_at = int(get_sim_time("ns")) if result.failure else 0
-        results.append(result)
-        Path(plan.results).write_bytes(msgspec.json.encode(results))
-    return results
+        return [foreign_bench(ForeignModule.load(plan.foreign))]
+    return BENCHES[plan.unit].benches(plan.configurations)

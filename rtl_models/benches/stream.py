@@ -14,13 +14,11 @@ from itertools import chain, count, cycle, repeat
 from random import Random
 from typing import Any
 
-import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
+from rtl_models.benches.lockstep import NEXT_EDGE
+from rtl_models.benches.port import Port
 
 Beat = tuple[int, ...]
 """Values of a side's ports, in the order of their names."""
-PERIOD_NS = 2
 
 
 @dataclass(slots=True)
@@ -105,24 +103,24 @@ class StreamPlayer:
         self, dut: Any, prefix: str, inputs: Sequence[str], outputs: Sequence[str], latency: int, has_random: bool
     ) -> None:
         self.dut, self.prefix, self.latency, self.has_random = dut, prefix, latency, has_random
+        self.ports: dict[str, Port] = {}
         self.inputs = [self.port(f"s_axis_{name}") for name in inputs]
         self.outputs = [self.port(f"m_axis_{name}") for name in outputs]
         self.s_valid, self.s_ready = self.port("s_axis_tvalid"), self.port("s_axis_tready")
         self.m_valid, self.m_ready = self.port("m_axis_tvalid"), self.port("m_axis_tready")
-        self.edge = RisingEdge(self.port("clk_i"))
 
-    def port(self, name: str) -> Any:
-        """Return the handle of a port."""
-        return getattr(self.dut, self.prefix + name)
+    def port(self, name: str) -> Port:
+        """Return a port, always the same one."""
+        if name not in self.ports:
+            self.ports[name] = Port(getattr(self.dut, self.prefix + name))
+        return self.ports[name]
 
     async def start(self) -> None:
-        """Start the clock and reset the unit."""
-        Clock(self.port("clk_i"), PERIOD_NS, "ns").start()
-        self.port("rst_ni").value = 1  # an asynchronous reset is an edge
-        for handle in (*self.inputs, self.m_ready):
-            handle.value = 0
-        self.s_valid.value = 0
-        await self.edge
+        """Reset the unit."""
+        self.port("rst_ni").drive(1)  # an asynchronous reset is an edge
+        for port in (*self.inputs, self.m_ready, self.s_valid):
+            port.drive(0)
+        await NEXT_EDGE
         await self.reset()
 
     async def reset(self) -> None:
@@ -131,14 +129,14 @@ class StreamPlayer:
         Raises:
             Difference: if an output is offered after it.
         """
-        self.port("rst_ni").value = 0
-        self.s_valid.value = 0
-        await self.edge
-        await self.edge
-        self.port("rst_ni").value = 1
+        self.port("rst_ni").drive(0)
+        self.s_valid.drive(0)
+        await NEXT_EDGE
+        await NEXT_EDGE
+        self.port("rst_ni").drive(1)
         for _ in range(2):
-            await self.edge
-            if int(self.m_valid.value):
+            await NEXT_EDGE
+            if self.m_valid.read():
                 raise Difference(0, self._output(), None, "an output right after the reset")
 
     async def load(self, script: Script) -> None:
@@ -146,15 +144,15 @@ class StreamPlayer:
         if script.is_fresh:
             await self.reset()
         for name, value in script.registers.items():
-            self.port(name).value = value
+            self.port(name).drive(value)
         for address, word in script.writes:
-            self.port("table_address_i").value = address
-            self.port("table_data_i").value = word
-            self.port("table_write_i").value = 1
-            await self.edge
+            self.port("table_address_i").drive(address)
+            self.port("table_data_i").drive(word)
+            self.port("table_write_i").drive(1)
+            await NEXT_EDGE
         if script.writes:
-            self.port("table_write_i").value = 0
-        await self.edge
+            self.port("table_write_i").drive(0)
+        await NEXT_EDGE
 
     async def play(
         self, script: Script, span: range, source: Iterator[bool], sink: Iterator[bool], is_steady: bool
@@ -177,21 +175,24 @@ class StreamPlayer:
         limit = 64 * (end - sent + self.latency + 8)  # cycles that the slowest flows never need
         entered: dict[int, int] = {}
         now = quiet = 0
-        valid = ready = driven = False
+        valid = ready = False
         waiting: Beat | None = None
-        self.s_valid.value = self.m_ready.value = 0
-        if self.has_random:
-            self.port("random_i").value = script.words[used]
+        random, random_next = (self.port("random_i"), self.port("random_next_o")) if self.has_random else (None, None)
+        s_ready, m_valid = self.s_ready.read, self.m_valid.read
+        self.s_valid.drive(0)
+        self.m_ready.drive(0)
+        if random:
+            random.drive(script.words[used])
 
         while received < stop or quiet < self.latency + 2:
-            await self.edge
+            await NEXT_EDGE
             now += 1
             if now > limit:
                 raise Difference(received, None, script.outputs[received], "no output for too long")
-            if valid and int(self.s_ready.value):
+            if valid and s_ready():
                 entered[sent] = now
                 sent, valid = sent + 1, False
-            if int(self.m_valid.value):
+            if m_valid():
                 got = self._output()
                 if waiting not in (None, got):
                     raise Difference(received, got, waiting, "a waiting output changed")
@@ -204,33 +205,35 @@ class StreamPlayer:
                     received += 1
             elif waiting is not None:
                 raise Difference(received, None, waiting, "a waiting output went away")
-            if self.has_random and int(self.port("random_next_o").value):
+            if random and random_next and random_next.read():
                 used += 1
-                self.port("random_i").value = script.words[used] if used < len(script.words) else 0
+                random.drive(script.words[used] if used < len(script.words) else 0)
 
             if not valid and sent < end and next(source):
                 valid = True
-                for handle, value in zip(self.inputs, script.inputs[sent], strict=True):
-                    handle.value = value
-            if valid is not driven:
-                self.s_valid.value = driven = valid
+                for port, value in zip(self.inputs, script.inputs[sent], strict=True):
+                    port.drive(value)
+            self.s_valid.drive(valid)
             quiet = quiet + 1 if received >= stop else 0
-            willing = next(sink) or received >= stop
-            if willing is not ready:
-                self.m_ready.value = ready = willing
+            ready = next(sink) or received >= stop
+            self.m_ready.drive(ready)
         if self.has_random and used != end:
             raise Difference(received, None, None, f"{used} random words used after {end} beats")
 
     async def interrupt(self, script: Script, span: range, random: Random, sink: str) -> None:
         """Start to play, and reset while beats are under way: nothing of them may come out later."""
-        task = cocotb.start_soon(self.play(script, span, flow("random", random), flow(sink, random), False))
+        attempt = self.play(script, span, flow("random", random), flow(sink, random), False)
         for _ in range(random.randint(1, 2 * self.latency + 4)):
-            await self.edge
-        task.cancel()
+            try:
+                attempt.send(None)
+            except StopIteration:
+                break
+            await NEXT_EDGE
+        attempt.close()
         await self.reset()
 
     def _output(self) -> Beat:
-        return tuple(int(handle.value) for handle in self.outputs)
+        return tuple([port.read() for port in self.outputs])
 
     def _compare(self, script: Script, number: int, stop: int, got: Beat) -> None:
         if number >= stop:

@@ -145,6 +145,11 @@ def coefficient(
     return exact, apply_overflow(exact, stage.width, True, stage.overflow)
 
 
+def product(path: TrainingDatapath, coefficient: Any, x: Any) -> Any:
+    """Return p, a data word's part of the gradient step."""
+    return round_shift(coefficient * x, path.product.cut, path.product.rounding)
+
+
 def update(
     path: TrainingDatapath, coefficient: Any, x: Any, h: Any, z: Any, exponent: int, word: Any = 0
 ) -> tuple[Any, Any, Any, Any, Any]:
@@ -160,7 +165,7 @@ def update(
         word: random field of the lane.
     """
     model, increment = path.model, path.increment
-    p = round_shift(coefficient * x, path.product.cut, path.product.rounding)
+    p = product(path, coefficient, x)
     exact = -p - h
     a = apply_overflow(exact, increment.width, True, increment.overflow)
     cut = increment.fraction + exponent
