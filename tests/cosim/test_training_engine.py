@@ -1,21 +1,34 @@
 """The training engine in SystemVerilog: every model word, every count and every cycle is the model's."""
 
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rtl_models.elaborate import elaborate
+from rtl_models.elaborate import RTL, elaborate
 from rtl_models.engine_backend import run_rtl
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import COUNTED, EpochJob, EpochResult, Registers, latency, run
+from sim.engine.first_difference import STAGES, first_difference
+from sim.errors import InputError
 from sim.modes import Overflow, Rounding
 from sim.rows import RawRows
 
 pytestmark = pytest.mark.cosim
 
-STAGES = ("accumulator", "index", "coefficient", "random", "product", "increment", "model")
+PATCHES = Path(__file__).parent / "engine_bugs"
+BUGS = {
+    "row_buffer_off_by_one_beat": ("four_beats", 0, "update, product: step 0, beat 0, lane 0: "),
+    "gradient_twice_on_back_pressure": ("fifteen_beats", 128, "update, increment: step "),
+    "random_word_advanced_while_stalled": ("four_beats", 128, "random word, random: step "),
+    "model_not_cleared": ("from_zero", 0, "dot, accumulator: step 0, beat 0: "),
+    "second_row_used_for_the_dot": ("double_rows", 0, "dot, accumulator: step 0, beat 0: "),
+}
+"""Job and stalls that show a bug, and where the first difference is."""
 
 
 MODERATE = Registers(40_000, 24, 50_000, 30)
@@ -85,6 +98,7 @@ def assert_equal(given: EpochJob, got: EpochResult, *, cycles: bool = True) -> N
 JOBS = {
     "halp8": job(),
     "four_beats": job(columns=60, steps=40),
+    "fifteen_beats": job(columns=58, steps=30, fields={"lanes": 4}),
     "from_zero": replace(job(), z=np.zeros(10, np.int64), first_step=0),
     "block_exponents": job("halp8_blocks", Link.CENTRED_TABLE, columns=50),
     "halp16": job("halp16", columns=33, registers=Registers(40_000, 32)),
@@ -140,3 +154,46 @@ def test_an_epoch_has_the_words_the_counts_the_stages_and_the_cycles_of_the_mode
     given = JOBS[name]
     traced = range(given.steps) if given.steps else None
     assert_equal(given, run_rtl(given, traced))
+
+
+@pytest.mark.parametrize(("name", "stalls"), [("four_beats", 128), ("block_exponents", 250), ("halp8", 250)])
+def test_stalls_of_the_stream_cost_cycles_and_change_no_bit(name: str, stalls: int) -> None:
+    given = JOBS[name]
+    got = run_rtl(given, range(given.steps), stalls=stalls)
+    assert_equal(given, got, cycles=False)
+    assert got.cycles > run(given).cycles
+
+
+def test_a_loop_starts_clean_after_resets_in_the_middle_of_others() -> None:
+    given = JOBS["four_beats"]
+    assert_equal(given, run_rtl(given, range(given.steps), resets=(1, 7, 100, 333), stalls=16), cycles=False)
+    assert_equal(given, run_rtl(given, range(given.steps), resets=(251,)))
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_first_difference_names_the_stage_of_a_bug(bug: str, tmp_path: Path) -> None:
+    name, stalls, place = BUGS[bug]
+    given = JOBS[name]
+    rtl = tmp_path / "rtl"
+    shutil.copytree(RTL, rtl)
+    subprocess.run(["git", "apply", "-p1", str(PATCHES / f"{bug}.patch")], cwd=rtl, check=True)
+    steps = range(given.steps)
+    expected = run(given, trace=steps).trace
+    assert first_difference(given, run_rtl(given, steps, stalls=stalls).trace, expected) is None
+    difference = first_difference(given, run_rtl(given, steps, stalls=stalls, rtl=rtl).trace, expected)
+    assert str(difference).startswith(place)
+    assert difference is not None
+    assert difference.got != difference.expected
+
+
+def test_every_patch_is_a_bug_of_the_table() -> None:
+    assert {patch.stem for patch in PATCHES.glob("*.patch")} == set(BUGS)
+
+
+def test_what_the_circuit_has_not_is_refused() -> None:
+    wide = job(fields={"generator.kind": "lfsr", "generator.width": 48})
+    with pytest.raises(InputError, match="first_step: got 1000 with an lfsr of 48 bits; allowed: 0"):
+        run_rtl(wide)
+    truncating = job(fields={"coefficient.rounding": Rounding.TRN_MAG})
+    with pytest.raises(InputError, match="CoefficientRounding: got TRN_MAG; allowed: any other mode"):
+        run_rtl(truncating)
