@@ -184,6 +184,7 @@ def _trace(job: EpochJob, engine: Engine, traced: range, file: Path) -> StageTra
         "a": job.datapath.increment.width,
         "z": job.datapath.model.width,
         "r": max(job.datapath.model.random_bits, 1),
+        "p": engine.product_width,
     }
     loops = file.read_text().split("start\n")  # what came before is of loops that a reset cut off
     for line in loops[-1].splitlines():
@@ -194,11 +195,9 @@ def _trace(job: EpochJob, engine: Engine, traced: range, file: Path) -> StageTra
         elif stage == "t":
             array[at, number] = _signed(int(digits, 16), widths[stage], 1)[0]
         else:
-            width = widths[stage] if stage != "p" else engine.product_width
-            word = int(digits, 16)
-            values = _signed(word, width, lanes)
+            values = _signed(int(digits, 16), widths[stage], lanes)
             if stage == _UNSIGNED:
-                values = [value % (1 << width) for value in values]
+                values = [value % (1 << widths[stage]) for value in values]
             span = slice(number * lanes, min((number + 1) * lanes, job.columns))
             array[at, span] = values[: span.stop - span.start]
     return trace
