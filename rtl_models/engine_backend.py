@@ -58,7 +58,7 @@ def run_rtl(
     simulation = build(engine.design(), waves=waves)
     folder.mkdir(parents=True, exist_ok=True)
     span = (traced.start, traced.stop) if traced is not None else (0, 0)
-    plan = Plan(_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, list(resets))
+    plan = Plan(host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, list(resets))
     (folder / PLAN).write_bytes(msgspec.json.encode(plan))
     for name, content in zip(_STREAMED, (_rows(job, engine), job.indices.astype(">u4")), strict=True):
         content.tofile(folder / name)
@@ -91,8 +91,8 @@ def _seeds(job: EpochJob) -> list[int]:
     return [state & 0xFFFFFFFF for state in states]
 
 
-def _writes(job: EpochJob, engine: Engine) -> list[tuple[int, list[int]]]:
-    """Return what the host writes: memories, seeds, registers, and the start."""
+def host_writes(job: EpochJob, engine: Engine) -> list[tuple[int, list[int]]]:
+    """Return what the host writes: memories, seeds, registers, and the start, as (byte address, words)."""
     path = job.datapath
     clears = not job.z.any()
     writes = [

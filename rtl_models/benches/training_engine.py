@@ -60,50 +60,74 @@ class Outcome(msgspec.Struct):
     extremes: list[int]
 
 
+class Host:
+    """The host's side of all buses: `bus` of the registers, `source` of rows, `sink` of the model."""
+
+    def __init__(self, dut: Any, plan: Plan) -> None:
+        from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
+
+        self.dut, self.plan = dut, plan
+        reset = {"reset": dut.rst_ni, "reset_active_level": False}
+        self.bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, **reset)
+        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk_i, byte_lanes=1, **reset)
+        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk_i, byte_lanes=1, **reset)
+
+    @classmethod
+    async def of(cls, dut: Any, plan: Plan, *, streams: bool = True) -> Host:
+        """Return the host of an engine that was reset; `streams`: whether rows come from the row streamer."""
+        logging.getLogger("cocotb").setLevel(logging.WARNING)
+        first, stop = plan.traced
+        given = {
+            "rst_ni": 1,
+            "beats": plan.beats,
+            "stalls": plan.stalls,
+            "streams": streams,
+            "first": first,
+            "stop": stop,
+        }
+        for name, value in given.items():
+            getattr(dut, name).value = value
+        Clock(dut.clk_i, PERIOD_NS, "ns", impl="gpi").start()
+        host = cls(dut, plan)
+        await host.reset()
+        return host
+
+    async def reset(self) -> None:
+        """Reset the engine; drop what came out before, which is of random registers at the very start."""
+        await ClockCycles(self.dut.clk_i, 2)
+        self.dut.rst_ni.value = 0
+        await ClockCycles(self.dut.clk_i, 2)
+        self.dut.rst_ni.value = 1
+        await ClockCycles(self.dut.clk_i, 2)
+        self.sink.clear()
+
+    async def start(self) -> None:
+        """Write everything that the plan writes; the last word starts the loop."""
+        for address, words in self.plan.writes:
+            await self.bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
+
+    async def read(self, address: int, words: int = 1) -> list[int]:
+        """Return words from a byte address on."""
+        data = (await self.bus.read(address, 4 * words)).data
+        return [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(words)]
+
+
 @cocotb.test()
 async def one_loop(dut: Any) -> None:
     """Play the plan that the environment names."""
-    from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink
-
     plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
-    logging.getLogger("cocotb").setLevel(logging.WARNING)
-    clock = dut.clk_i
-    for name, value in {
-        "rst_ni": 1, "beats": plan.beats, "stalls": plan.stalls, "streams": 1, "first": plan.traced[0],
-        "stop": plan.traced[1], "s_axis_tdata": 0, "s_axis_tuser": 0, "s_axis_tlast": 0, "s_axis_tvalid": 0,
-    }.items():  # fmt: skip
-        getattr(dut, name).value = value
-    Clock(clock, PERIOD_NS, "ns", impl="gpi").start()
-    bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), clock, dut.rst_ni, reset_active_level=False)
-    sink = AxiStreamSink(
-        AxiStreamBus.from_prefix(dut, "m_axis"), clock, dut.rst_ni, reset_active_level=False, byte_lanes=1
-    )
-
-    async def reset() -> None:
-        await ClockCycles(clock, 2)
-        dut.rst_ni.value = 0
-        await ClockCycles(clock, 2)
-        dut.rst_ni.value = 1
-        await ClockCycles(clock, 2)
-        sink.clear()  # before the first reset registers are random
-
-    async def start() -> None:
-        for address, words in plan.writes:
-            await bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
-
-    await reset()
+    host = await Host.of(dut, plan)
     for cycles in plan.resets:
-        await start()
-        await ClockCycles(clock, cycles)
-        await reset()
-    await start()
+        await host.start()
+        await ClockCycles(dut.clk_i, cycles)
+        await host.reset()
+    await host.start()
     if not int(dut.done.value):
         await RisingEdge(dut.done)
-    await ClockCycles(clock, 2)
-    frame = await sink.recv()
-    data = (await bus.read(register_address("STATUS"), 4 * STATUS_WORDS)).data
-    status = [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(STATUS_WORDS)]
+    await ClockCycles(dut.clk_i, 2)
+    frame = await host.sink.recv()
     seen = int(dut.extremes.value)
     ends = [seen >> 64 * k & ((1 << 64) - 1) for k in range(12)]
     extremes = [end - (1 << 64) if end >> 63 else end for end in ends]
+    status = await host.read(register_address("STATUS"), STATUS_WORDS)
     Path(plan.outcome).write_bytes(msgspec.json.encode(Outcome(status, [int(word) for word in frame.tdata], extremes)))

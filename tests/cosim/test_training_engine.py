@@ -6,11 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from rtl_models.benches.engine_protocol import ProtocolPlan
+from rtl_models.benches.training_engine import Plan
+from rtl_models.build import build, simulate
 from rtl_models.elaborate import RTL, elaborate
-from rtl_models.engine_backend import run_rtl
+from rtl_models.engine_backend import host_writes, run_rtl
+from rtl_models.engine_design import Engine, beat_words
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import COUNTED, EpochJob, EpochResult, Registers, latency, run
 from sim.engine.first_difference import STAGES, first_difference
@@ -197,3 +202,29 @@ def test_what_the_circuit_has_not_is_refused() -> None:
     truncating = job(fields={"coefficient.rounding": Rounding.TRN_MAG})
     with pytest.raises(InputError, match="CoefficientRounding: got TRN_MAG; allowed: any other mode"):
         run_rtl(truncating)
+
+
+def test_the_buses_keep_their_protocol(tmp_path: Path) -> None:
+    """Registers, refusals, rows by cocotbext-axi with pauses, wrong lasts: `rtl_models.benches.engine_protocol`."""
+    given = JOBS["four_beats"]
+    engine, path = Engine.of_job(given), given.datapath
+    loop = Plan(host_writes(given, engine), given.beats, str(tmp_path / "outcome.json"))
+    words = engine.words_a_beat("MODEL")
+    rows = [_beats(given.rows.decode(row)[0].tolist(), path.data.width, path.lanes) for row in given.indices]
+    records = [int(given.offsets[row]) % (1 << path.accumulator.width) for row in given.indices]
+    model = beat_words(run(given).z.tolist(), path.model.width, path.lanes, words)
+    columns = path.lanes * engine.unit.constants["MaxBeats"]
+    plan = tmp_path / "plan.json"
+    plan.write_bytes(msgspec.json.encode(ProtocolPlan(loop, rows, records, model, columns)))
+    simulate(
+        build(engine.design()),
+        "rtl_models.benches.engine_protocol",
+        tmp_path / "run",
+        environment={ProtocolPlan.VARIABLE: str(plan), "COCOTB_LOG_LEVEL": "WARNING"},
+    )
+
+
+def _beats(row: list[int], width: int, lanes: int) -> list[int]:
+    parts = beat_words(row, width, lanes, words=lanes * width // 32)
+    size = lanes * width // 32
+    return [sum(word << 32 * k for k, word in enumerate(parts[n : n + size])) for n in range(0, len(parts), size)]
