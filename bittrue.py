@@ -23,6 +23,7 @@ from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from algorithms.trace import EpochRecord, State, Trace
 from algorithms.training import algorithm_names, train
 from algorithms.zipml.levels import column_levels, levels_of, mean_variance
+from reports import rtl_backend
 from rtl_models.reference_models import DotProductModel, GeneratorModel, MacModel, RequantizerModel, Scoreboard
 from sim import engine
 from sim.accumulate import Accumulator, dot, matmul
@@ -56,6 +57,8 @@ from sim.ranges import RangeAnalysis, analyse
 from sim.row_formats import RowFormat
 from sim.rows import PackedRows, RawRows
 from sim.statistics import Statistics
+
+rtl_backend.register()
 
 __version__ = "0.1.0"
 

@@ -62,7 +62,9 @@ def train(
     gradient_bits: Annotated[int | None, _zipml(help="Bits of zipml_float's gradients, likewise.")] = None,
     averaged: Annotated[bool, _zipml("--averaged", help="Report the mean of zipml_float's later iterates.")] = False,
     seed: Annotated[int, _training(help="Every random choice is a function of it.")] = 0,
-    backend: Annotated[str, _training(help="kernel (compiled) or reference (Python integers).")] = DEFAULT_BACKEND,
+    backend: Annotated[
+        str, _training(help="kernel (compiled), reference (Python integers) or rtl (the circuit).")
+    ] = DEFAULT_BACKEND,
     json: JsonOption = None,
     figure: Annotated[Path, _result(help="Picture of the run.")] = Path("train.png"),
     profile: Annotated[

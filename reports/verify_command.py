@@ -9,6 +9,9 @@ import typer
 
 from reports.verify import TRANSACTIONS, Finding
 
+EPOCHS = 3
+"""Of a point that is played on the circuit."""
+
 UnitsOption = Annotated[
     list[str] | None, typer.Option("--unit", help="A unit of the RTL; repeatable, all of them by default.")
 ]
@@ -44,6 +47,12 @@ def verify(
             "--dut", metavar="FILE.toml", help="A module of your own that claims to be a unit; instead of all."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="STUDY", help="Train points of a study on model and circuit; instead of units."),
+    ] = None,
+    point: Annotated[str, typer.Option(metavar="LABEL", help="With --engine: one point instead of all.")] = "",
+    epochs: Annotated[int, typer.Option(help="With --engine: epochs of each point.")] = EPOCHS,
     json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
@@ -59,6 +68,11 @@ def verify(
     from sim.errors import InputError
 
     check_writable(json, junit)
+    if engine is not None:
+        if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves:
+            raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --out, --json")
+        show_engine(engine, point, seed, epochs, folder, json)
+        return
     if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
         raise InputError("dut: got it with a datapath, --unit, --configuration or --rtl; allowed: by itself")
     path = None if datapath is None else command_line.datapath_of(datapath)
@@ -81,6 +95,56 @@ def verify(
 
         findings = list(run_verification(wanted, folder, waves=waves, tell=tell))
     show(title, "verify" if path is None else path.name, findings, json, junit)
+
+
+def show_engine(source: str, point: str, seed: int | None, epochs: int, folder: Path, json: Path | None) -> None:
+    """Compare points of a study with the circuit, print what was found, and end with exit code 1 if any differs.
+
+    Args:
+        source: the study.
+        point: label of one point; all by default.
+        seed: of the runs.
+        epochs: of each point.
+        folder: for a loop that differs.
+        json: file for all of it as data, if any.
+    """
+    from rich.table import Table
+
+    from reports import command_line
+    from reports.engine_verification import engine_runs, verify_runs
+    from reports.files import write_json
+    from reports.study import Study
+    from sim.errors import whole_number
+
+    whole_number("epochs", epochs, 1, 1000)
+    study = Study.load(source)
+    table = Table(title=f"{study.head.name}: the circuit against the model", title_justify="left", box=None,
+                  pad_edge=False, header_style="bold")  # fmt: skip
+    table.add_column("point", overflow="fold")
+    for name in ("epochs", "loops", "words", "cycles", "result", "time"):
+        table.add_column(name, justify="left" if name == "result" else "right", no_wrap=True)
+    checks = []
+    with command_line.notes.status("", spinner="dots") as status:
+        for check in verify_runs(engine_runs(study, point, seed), epochs, folder):
+            status.update(check.run.point.label.replace("[", r"\["))
+            checks.append(check)
+            table.add_row(
+                check.run.point.label, str(check.epochs), str(check.loops), f"{check.words:,}", f"{check.cycles:,}",
+                "[red]DIFFERS[/]" if check.failure else "[green]equal[/]", f"{check.seconds:.1f} s",
+            )  # fmt: skip
+    out = command_line.out
+    out.print(table)
+    failed = [check for check in checks if check.failure]
+    for check in failed:
+        out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+    total = sum(check.cycles for check in checks)
+    out.print(f"{len(checks) - len(failed)} of {len(checks)} points equal in every word, count and cycle, "
+              f"{total:,} cycles", highlight=False, soft_wrap=True)  # fmt: skip
+    if json is not None:
+        write_json(json, [check.as_dict() for check in checks])
+        out.print(f"results: {json}", highlight=False, markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 def show(title: str, name: str, findings: list[Finding], json: Path | None, junit: Path | None) -> None:

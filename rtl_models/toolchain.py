@@ -94,7 +94,7 @@ def require_modules() -> None:
     Raises:
         InputError: naming the first that is missing.
     """
-    for module in ("cocotb", "cocotb_tools", "cocotb_coverage", "pyslang", "vcd", "wavedrom"):
+    for module in ("cocotb", "cocotb_tools", "cocotb_coverage", "cocotbext.axi", "pyslang", "vcd", "wavedrom"):
         if importlib.util.find_spec(module) is None:
             raise InputError(f"{module}: not installed; install it: pip install 'bittrue[cosim]'")
 

@@ -14,3 +14,5 @@
 // Every case has a default, as the style guide asks; so members may be left to it.
 -Wno-case-redundant-default
 -Wno-case-enum-explicit
+// An output that nobody needs is connected to nothing, in so many words.
+-Wno-empty-output-connection

@@ -52,6 +52,59 @@ package bittrue_pkg;
     SHARED      = 1'd1
   } base_e;
 
+  /// Windows of the training engine's address space: the three top bits of a word's address.
+  ///
+  /// A beat of a memory starts at a multiple of a power of two of words, its low bits first.
+  typedef enum logic [2:0] {
+    REGISTERS = 3'd0,
+    SEEDS     = 3'd1,
+    MODEL     = 3'd2,
+    GRADIENT  = 3'd3,
+    EXPONENTS = 3'd4,
+    TABLE     = 3'd5
+  } engine_window_e;
+
+  /// Words of the window REGISTERS; from STATUS on they can only be read.
+  typedef enum logic [4:0] {
+    CONTROL               = 5'd0,
+    COLUMNS               = 5'd1,
+    STEPS                 = 5'd2,
+    MULTIPLIER            = 5'd3,
+    SHIFT                 = 5'd4,
+    INDEX_MULTIPLIER      = 5'd5,
+    INDEX_SHIFT           = 5'd6,
+    STATUS                = 5'd7,
+    CYCLES                = 5'd8,
+    CYCLES_HIGH           = 5'd9,
+    ACCUMULATOR_OVERFLOWS = 5'd10,
+    INDEX_OVERFLOWS       = 5'd11,
+    COEFFICIENT_OVERFLOWS = 5'd12,
+    INCREMENT_OVERFLOWS   = 5'd13,
+    MODEL_OVERFLOWS       = 5'd14
+  } engine_register_e;
+
+  /// Bits of CONTROL: what a write starts. CLEAR, SEED and SEND act together with START.
+  typedef enum logic [1:0] {
+    START = 2'd0,
+    CLEAR = 2'd1,
+    SEED  = 2'd2,
+    SEND  = 2'd3
+  } engine_command_e;
+
+  /// Bits of STATUS. The errors are of the row stream: a last beat too early, or not marked as last.
+  typedef enum logic [1:0] {
+    RUNNING    = 2'd0,
+    DONE       = 2'd1,
+    EARLY_LAST = 2'd2,
+    NO_LAST    = 2'd3
+  } engine_status_e;
+
+  /// Bits of a word's address within a window of the engine.
+  localparam int unsigned WindowWidth = 18;
+
+  /// Bits of a byte address of the engine.
+  localparam int unsigned EngineAddressWidth = 3 + WindowWidth + 2;
+
   /// Random bits that a generator gives per word.
   localparam int unsigned WordBits = 32;
 
@@ -95,6 +148,25 @@ package bittrue_pkg;
   /// several.
   function automatic int unsigned table_place_width(int unsigned sample_bits, int unsigned tables);
     return sample_bits + (tables < 2 ? 0 : table_number_width(tables));
+  endfunction
+
+  /// Words of 32 bits that hold so many bits.
+  function automatic int unsigned word_count(int unsigned bits);
+    return (bits + WordBits - 1) / WordBits;
+  endfunction
+
+  /// Bits of a number below `count`, never none.
+  function automatic int unsigned index_width(int unsigned count);
+    return count < 2 ? 1 : unsigned'($clog2(count));
+  endfunction
+
+  /// Bits of a sample's record under a link: its offset, and above it the margin index of the
+  /// centred table or the target of the absolute one.
+  function automatic int unsigned record_width(link_e kind, int unsigned accumulator_width,
+                                               int unsigned grid_width, int unsigned table_width);
+    if (kind == CENTRED_TABLE) return accumulator_width + larger(grid_width, 1);
+    if (kind == ABSOLUTE_TABLE) return accumulator_width + table_width;
+    return accumulator_width;
   endfunction
 
   // Latencies, in cycles, from a unit's register stages.
@@ -151,6 +223,13 @@ package bittrue_pkg;
       int unsigned multiply_stages, int unsigned product_stages, int unsigned increment_stages,
       int unsigned model_stages);
     return multiply_stages + product_stages + increment_stages + model_stages;
+  endfunction
+
+  /// Of the loop of `training_engine`: from a row's last beat taken to the first beat of the model
+  /// written. The model's memory is one stage, the units have their default stages.
+  function automatic int unsigned training_engine_latency(int unsigned lanes, link_e kind);
+    return 1 + dot_product_latency(lanes, 1, 2, 1) + model_update_latency(1, 1, 1, 1) + (
+        kind == AFFINE ? link_affine_latency(1, 1, 1, 1) : link_table_latency(1, 1, 1, 1, 1, 1, 1));
   endfunction
 
 endpackage

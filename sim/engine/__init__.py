@@ -53,7 +53,8 @@ def run(job: EpochJob, backend: str = "kernel", *, trace: range | None = None, p
 
     Args:
         job: what to run.
-        backend: "kernel" (compiled), "reference" (Python integers), or one added with `register_backend`.
+        backend: "kernel" (compiled), "reference" (Python integers), or one added with `register_backend`: "rtl", the
+            simulated circuit, comes with `import bittrue`.
         trace: steps whose stages to record, as `range(first, last + 1)`; memory grows with steps·columns.
         profile: whether the result has a `sim.profile.Profile`: extremes, histogram and overflows of every node.
 

@@ -80,7 +80,7 @@ BAD_CALLS = {
        for given in ("-1", "nan", "inf")},
     **{(*TRAIN, "--algorithm", "lp_sgd", "--delta", given): f"delta: got {float(given)}; allowed: a positive finite "
        for given in ("0", "-0.5", "nan", "inf")},
-    (*TRAIN, "--backend", "rtl"): "backend: got 'rtl'; allowed: kernel, reference",
+    (*TRAIN, "--backend", "verilog"): "backend: got 'verilog'; allowed: kernel, reference, rtl",
     ("datapath", "--link", "table"): "link: got 'table'; allowed: affine, centred_table, absolute_table",
     ("check", "--link", ""): "link: got ''; allowed: affine, centred_table, absolute_table",
     ("check", "--skip", "model"): "skip: got 'model'; allowed: model.bias, model.variance, ",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from rtl_models.benches.bench import Configuration
-from rtl_models.benches.units import CONFIGURATIONS
+from rtl_models.benches.units import BENCHES, CONFIGURATIONS
 from rtl_models.coverage import hits, missed, totals, waivers
-from rtl_models.elaborate import PACKAGE, RTL
+from rtl_models.elaborate import PACKAGE, sources
 from rtl_models.verification import covered
 
 pytestmark = pytest.mark.cosim
@@ -46,7 +46,7 @@ def test_every_line_branch_and_bit_is_driven_or_waived(tmp_path: Path) -> None:
     counts = hits([tmp_path / "coverage.dat"])
     kinds = totals(counts)
     assert set(kinds) == {"line", "branch", "toggle"}
-    assert {item.file for item in counts} == {file.name for file in RTL.glob("*.sv")} - {f"{PACKAGE}.sv"}
+    assert {item.file for item in counts} == {file.name for file in sources(text=" ".join(BENCHES))} - {f"{PACKAGE}.sv"}
     left, unused = missed(counts, waivers(Path(__file__).parent / "coverage_waivers.toml"))
     assert not left, "\n".join(map(str, left))
     assert not unused

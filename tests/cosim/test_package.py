@@ -25,11 +25,14 @@ ENUMS: dict[str, list[Enum]] = {
 
 def test_enums_have_the_names_and_the_order_of_python() -> None:
     expected = {name: {member.name: value for value, member in enumerate(members)} for name, members in ENUMS.items()}
-    assert enums() == expected
+    circuit_only = {"engine_window_e", "engine_register_e", "engine_command_e", "engine_status_e"}
+    assert {name: members for name, members in enums().items() if name not in circuit_only} == expected
 
 
 def test_constants_equal_those_of_the_simulator() -> None:
-    assert constants() == {"WordBits": WORD_BITS, "ReplacementSeed": REPLACEMENT_SEED}
+    circuit_only = {"WindowWidth", "EngineAddressWidth"}
+    expected = {"WordBits": WORD_BITS, "ReplacementSeed": REPLACEMENT_SEED}
+    assert {name: value for name, value in constants().items() if name not in circuit_only} == expected
 
 
 @pytest.mark.parametrize("link", Link)

@@ -1,0 +1,169 @@
+"""Points of a study on model and circuit, loop by loop: every word, count and cycle, and where they first part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from algorithms.data import load_problem
+from algorithms.training import algorithm_of, train
+from reports.files import writable
+from reports.rtl_backend import run_on_circuit
+from reports.series import steps_of
+from reports.study import Run, Study
+from sim.engine import EpochJob, EpochResult, run
+from sim.engine.first_difference import FirstDifference, first_difference
+from sim.errors import InputError
+
+WINDOW = 2_000
+"""Steps that are traced at once on the way to a first difference."""
+
+
+@dataclass(slots=True)
+class EngineCheck:
+    """What the circuit gave on one point.
+
+    Attributes:
+        run: the point, with data and seed.
+        epochs: epochs trained.
+        loops: inner loops compared: an epoch each, times the classes.
+        words: model words compared.
+        cycles: clock cycles of the circuit.
+        seconds: time that the circuit's simulations took.
+        model_seconds: time that the compiled model took for the same loops.
+        failure: where they part, empty if they do not.
+    """
+
+    run: Run
+    epochs: int
+    loops: int = 0
+    words: int = 0
+    cycles: int = 0
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    failure: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check as plain data, with the key of the run's record."""
+        point = self.run.point
+        return {
+            "key": self.run.key, "point": point.label, "lanes": point.datapath.lanes if point.datapath else 0,
+            "seed": self.run.seed, "epochs": self.epochs, "loops": self.loops, "words": self.words,
+            "cycles": self.cycles, "seconds": round(self.seconds, 1), "co_simulated": not self.failure,
+            "failure": self.failure,
+        }  # fmt: skip
+
+
+class _Parted(Exception):
+    """Ends a training at the first loop that differs."""
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """Runs every loop of a training once more, on the circuit."""
+
+    check: EngineCheck
+    folder: Path
+
+    def compare(self, job: EpochJob, expected: EpochResult) -> None:
+        start = time.perf_counter()
+        run(job)
+        middle = time.perf_counter()
+        got = run_on_circuit(job)
+        self.check.model_seconds += middle - start
+        self.check.seconds += time.perf_counter() - middle
+        self.check.loops += 1
+        self.check.words += job.columns
+        self.check.cycles += got.cycles
+        if difference(got, expected):
+            self.check.failure = explain(job, got, expected, self.folder)
+            raise _Parted
+
+
+def difference(got: EpochResult, expected: EpochResult) -> str:
+    """Return what two results of a job differ in; empty if they are equal in all that a circuit has."""
+    if got.z.tolist() != expected.z.tolist():
+        column = int((got.z != expected.z).argmax())
+        return f"z of column {column}: got {got.z[column]}, expected {expected.z[column]}"
+    for name in ("counts", "extremes", "cycles"):
+        one, other = getattr(got, name), getattr(expected, name)
+        if one != other:
+            return f"{name}: got {one}, expected {other}"
+    return ""
+
+
+def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path) -> str:
+    """Return where model and circuit part, and save the job that shows it.
+
+    Args:
+        job: a loop that they do not agree on.
+        got: the circuit's result.
+        expected: the model's.
+        folder: for the job.
+    """
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        job.save(folder / "job.npz")
+    found = find_first_difference(job)
+    return f"{difference(got, expected)}; {found or 'no stage differs'}; saved {folder / 'job.npz'}"
+
+
+def find_first_difference(job: EpochJob) -> FirstDifference | None:
+    """Return the first value in which the circuit differs from the model, window after window of the loop."""
+    for start in range(0, job.steps, WINDOW):
+        steps = range(start, min(start + WINDOW, job.steps))
+        found = first_difference(job, run_on_circuit(job, steps).trace, run(job, trace=steps).trace)
+        if found:
+            return found
+    return None
+
+
+def engine_runs(study: Study, point: str = "", seed: int | None = None) -> list[Run]:
+    """Return the runs of a study that the circuit can make: one for each point on the engine.
+
+    Args:
+        study: the study.
+        point: label of one point; all by default.
+        seed: of the runs; the study's first by default.
+
+    Raises:
+        InputError: for a label or a seed that the study has not.
+    """
+    first = study.replicates[0][1] if seed is None else seed
+    runs = [one for one in study.runs if one.seed == first and algorithm_of(one.point.algorithm).on_engine]
+    if not runs:
+        raise InputError(
+            f"seed: got {seed}; allowed: {', '.join(map(str, study.head.seeds))}, with points on the engine"
+        )
+    runs = [one for one in runs if one.data == runs[0].data and point in ("", one.point.label)]
+    if not runs:
+        labels = dict.fromkeys(one.point.label for one in study.runs if algorithm_of(one.point.algorithm).on_engine)
+        raise InputError(f"point: got {point!r}; allowed: {', '.join(labels)}")
+    return runs
+
+
+def verify_runs(runs: list[Run], epochs: int, folder: Path) -> Iterator[EngineCheck]:
+    """Yield the check of each run, its first epochs trained on the model and every loop repeated on the circuit.
+
+    Args:
+        runs: from `engine_runs`.
+        epochs: how many of each; the length of an epoch is the study's.
+        folder: for a job that differs.
+    """
+    for one in runs:
+        parameters = dict(one.point.parameters)
+        problem = load_problem(one.data, one.loss, one.ridge)
+        if "epoch_length" in parameters:
+            parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
+        parameters["epochs"] = min(epochs, parameters["epochs"])
+        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder)
+        with suppress(_Parted):
+            train(
+                problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,
+                **parameters,
+            )  # fmt: skip
+        yield comparison.check

@@ -1,0 +1,28 @@
+"""Makes the circuit a backend by the name `rtl`, so that `train` and `bt.engine.run` take it."""
+
+from __future__ import annotations
+
+from sim.engine import EpochJob, EpochResult, register_backend
+
+
+def run_on_circuit(job: EpochJob, traced: range | None = None) -> EpochResult:
+    """Return the result of a job on the simulated circuit; what simulates is loaded only when it is wanted.
+
+    Args:
+        job: the inner loop.
+        traced: steps to record stage by stage.
+
+    Raises:
+        InputError: if the circuit cannot run the job, or a tool is missing.
+    """
+    from rtl_models.toolchain import require_modules
+
+    require_modules()
+    from rtl_models.engine_backend import run_rtl
+
+    return run_rtl(job, traced)
+
+
+def register() -> None:
+    """Add the backend."""
+    register_backend("rtl", run_on_circuit)

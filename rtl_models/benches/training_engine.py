@@ -1,0 +1,133 @@
+"""The bench of the training engine: plays one inner loop through its bus and its streams, and writes what came out.
+
+What goes in is prepared, and what comes out judged, by `rtl_models.engine_backend`; the rows come from files, and no
+Python runs while the loop does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cocotb
+import msgspec
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, RisingEdge
+
+from rtl_models.engine_design import register_address
+
+PERIOD_NS = 10
+STATUS_WORDS = 8
+"""From STATUS on."""
+
+
+class Plan(msgspec.Struct):
+    """One inner loop.
+
+    Args:
+        writes: (byte address, words) in order, the last starts the loop.
+        beats: beats a row.
+        steps: steps of the loop.
+        outcome: file for the outcome.
+        stalls: of 256 cycles, how many stall on average before a beat of a row.
+        traced: first step to trace, and the step behind the last.
+        resets: cycles after which loops begun before this one are cut off by a reset.
+    """
+
+    VARIABLE: ClassVar[str] = "BITTRUE_ENGINE_PLAN"
+
+    writes: list[tuple[int, list[int]]]
+    beats: int
+    outcome: str
+    stalls: int = 0
+    traced: tuple[int, int] = (0, 0)
+    resets: list[int] = []
+
+
+class Outcome(msgspec.Struct):
+    """What the circuit left behind.
+
+    Attributes:
+        status: words from STATUS on.
+        model: beats of the model, as sent.
+        extremes: smallest and largest of t, u, c, p, a, z.
+    """
+
+    status: list[int]
+    model: list[int]
+    extremes: list[int]
+
+
+class Host:
+    """The host's side of all buses: `bus` of the registers, `source` of rows, `sink` of the model."""
+
+    def __init__(self, dut: Any, plan: Plan) -> None:
+        from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
+
+        self.dut, self.plan = dut, plan
+        reset = {"reset": dut.rst_ni, "reset_active_level": False}
+        self.bus = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk_i, **reset)
+        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk_i, byte_lanes=1, **reset)
+        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk_i, byte_lanes=1, **reset)
+
+    @classmethod
+    async def of(cls, dut: Any, plan: Plan, *, streams: bool = True) -> Host:
+        """Return the host of an engine that was reset; `streams`: whether rows come from the row streamer."""
+        logging.getLogger("cocotb").setLevel(logging.WARNING)
+        first, stop = plan.traced
+        given = {
+            "rst_ni": 1,
+            "beats": plan.beats,
+            "stalls": plan.stalls,
+            "streams": streams,
+            "first": first,
+            "stop": stop,
+        }
+        for name, value in given.items():
+            getattr(dut, name).value = value
+        Clock(dut.clk_i, PERIOD_NS, "ns", impl="gpi").start()
+        host = cls(dut, plan)
+        await host.reset()
+        return host
+
+    async def reset(self) -> None:
+        """Reset the engine; drop what came out before, which is of random registers at the very start."""
+        await ClockCycles(self.dut.clk_i, 2)
+        self.dut.rst_ni.value = 0
+        await ClockCycles(self.dut.clk_i, 2)
+        self.dut.rst_ni.value = 1
+        await ClockCycles(self.dut.clk_i, 2)
+        self.sink.clear()
+
+    async def start(self) -> None:
+        """Write everything that the plan writes; the last word starts the loop."""
+        for address, words in self.plan.writes:
+            await self.bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
+
+    async def read(self, address: int, words: int = 1) -> list[int]:
+        """Return words from a byte address on."""
+        data = (await self.bus.read(address, 4 * words)).data
+        return [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(words)]
+
+
+@cocotb.test()
+async def one_loop(dut: Any) -> None:
+    """Play the plan that the environment names."""
+    plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
+    host = await Host.of(dut, plan)
+    for cycles in plan.resets:
+        await host.start()
+        await ClockCycles(dut.clk_i, cycles)
+        await host.reset()
+    await host.start()
+    if not int(dut.done.value):
+        await RisingEdge(dut.done)
+    await ClockCycles(dut.clk_i, 2)
+    frame = await host.sink.recv()
+    seen = int(dut.extremes.value)
+    ends = [seen >> 64 * k & ((1 << 64) - 1) for k in range(12)]
+    extremes = [end - (1 << 64) if end >> 63 else end for end in ends]
+    status = await host.read(register_address("STATUS"), STATUS_WORDS)
+    Path(plan.outcome).write_bytes(msgspec.json.encode(Outcome(status, [int(word) for word in frame.tdata], extremes)))

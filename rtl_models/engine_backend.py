@@ -1,0 +1,203 @@
+"""The backend `rtl`: an inner loop on the training engine's SystemVerilog, in a simulator."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from rtl_models.benches.training_engine import Outcome, Plan
+from rtl_models.build import build, simulate
+from rtl_models.elaborate import RTL
+from rtl_models.engine_design import Engine, beat_words, bits, register_address, window_address
+from sim.datapath import Link
+from sim.engine import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
+from sim.errors import InputError
+from sim.random_bits import Role
+
+PLAN, OUTCOME = "plan.json", "outcome.json"
+_STREAMED = ("rows.bin", "indices.bin")
+_NODES = {"t": "accumulator", "u": "index", "c": "coefficient", "r": "random", "p": "product", "a": "increment",
+          "z": "model"}  # fmt: skip
+_UNSIGNED = "r"
+
+
+def run_rtl(
+    job: EpochJob,
+    traced: range | None = None,
+    *,
+    stalls: int = 0,
+    resets: tuple[int, ...] = (),
+    rtl: Path = RTL,
+    folder: Path | None = None,
+    waves: bool = False,
+) -> EpochResult:
+    """Return the result of a job, as the circuit gives it.
+
+    Args:
+        job: the inner loop.
+        traced: steps to record stage by stage.
+        stalls: of 256 cycles, how many stall on average before a beat of a row.
+        resets: cycles after which loops begun before this one are cut off by a reset.
+        rtl: folder of the sources.
+        folder: for the simulation's files; a temporary one by default.
+        waves: record all signals.
+
+    Raises:
+        InputError: if the circuit cannot run the job, or a tool is missing.
+        AssertionError: if the circuit reports an error of the row stream, or the simulation ends early.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory() as name:
+            return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name))
+    engine = Engine.of_job(job, rtl)
+    simulation = build(engine.design(), waves=waves)
+    folder.mkdir(parents=True, exist_ok=True)
+    span = (traced.start, traced.stop) if traced is not None else (0, 0)
+    plan = Plan(host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, list(resets))
+    (folder / PLAN).write_bytes(msgspec.json.encode(plan))
+    for name, content in zip(_STREAMED, (_rows(job, engine), job.indices.astype(">u4")), strict=True):
+        content.tofile(folder / name)
+    simulate(
+        simulation,
+        "rtl_models.benches.training_engine",
+        folder,
+        environment={Plan.VARIABLE: str(folder / PLAN), "COCOTB_LOG_LEVEL": "WARNING"},
+        seed=1,
+        waves=waves,
+    )
+    outcome = msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
+    trace = None if traced is None else _trace(job, engine, traced, folder / "trace.txt")
+    return _result(job, outcome, trace)
+
+
+def _seeds(job: EpochJob) -> list[int]:
+    """Return the states from which the generators go on: those of the update, then the coefficient's."""
+    path = job.datapath
+    position = job.first_step * job.beats
+    update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(path.generators)]
+    states = [generator.state for generator in (*update, path.generator.make(
+        job.seed, Role.COEFFICIENT, 0, job.first_step))]  # fmt: skip
+    used = states if path.coefficient.rounding.is_stochastic else states[:-1]
+    if any(state >> 32 for state in used):
+        raise InputError(
+            f"first_step: got {job.first_step} with an lfsr of {path.generator.width} bits; "
+            "allowed: 0, since the circuit takes seeds of 32 bits"
+        )
+    return [state & 0xFFFFFFFF for state in states]
+
+
+def host_writes(job: EpochJob, engine: Engine) -> list[tuple[int, list[int]]]:
+    """Return what the host writes: memories, seeds, registers, and the start, as (byte address, words)."""
+    path = job.datapath
+    clears = not job.z.any()
+    writes = [
+        (window_address("GRADIENT"), beat_words(
+            job.h.tolist(), path.increment.width, path.lanes, engine.words_a_beat("GRADIENT"))),
+        (window_address("EXPONENTS"), job.exponents.tolist()),
+        (window_address("SEEDS"), _seeds(job)),
+    ]  # fmt: skip
+    if not clears:
+        model = beat_words(job.z.tolist(), path.model.width, path.lanes, engine.words_a_beat("MODEL"))
+        writes.append((window_address("MODEL"), model))
+    if job.link is not Link.AFFINE:
+        writes.append((window_address("TABLE"), [int(word) & 0xFFFFFFFF for word in job.table.reshape(-1)]))
+    registers = job.registers
+    commands = ("START", "SEED", "SEND", *(["CLEAR"] if clears else []))
+    for name, value in {
+        "COLUMNS": job.columns,
+        "STEPS": job.steps,
+        "MULTIPLIER": registers.multiplier,
+        "SHIFT": registers.shift,
+        "INDEX_MULTIPLIER": registers.index_multiplier,
+        "INDEX_SHIFT": registers.index_shift,
+        "CONTROL": bits("engine_command_e", *commands),
+    }.items():
+        writes.append((register_address(name), [value]))
+    return writes
+
+
+def _fields(values: NDArray[Any], width: int) -> NDArray[np.uint8]:
+    """Return the bits of integers, the highest first, behind the last axis."""
+    shifts = np.arange(width - 1, -1, -1)
+    return ((values[..., None].astype(np.int64) >> shifts) & 1).astype(np.uint8)
+
+
+def _rows(job: EpochJob, engine: Engine) -> NDArray[np.uint8]:
+    """Return the beats of all samples as the row streamer reads them, shape (N·B, bytes).
+
+    Only the record beside a row's last beat counts; the others are its complement.
+    """
+    path, beats = job.datapath, job.beats
+    dot, update = job.rows.arrays(path.data_format)
+    count = len(dot)
+
+    def lanes(rows: NDArray[Any]) -> NDArray[np.uint8]:
+        padded = np.zeros((count, beats * path.lanes), np.int64)
+        padded[:, : job.columns] = rows
+        highest_first = padded.reshape(count, beats, path.lanes)[..., ::-1]
+        return _fields(highest_first, path.data.width).reshape(count, beats, -1)
+
+    record = [_fields(job.offsets, path.accumulator.width)]
+    if job.link is Link.CENTRED_TABLE:
+        record.insert(0, _fields(job.grid, max(path.link.grid_bits, 1)))
+    if job.link is Link.ABSOLUTE_TABLE:
+        record.insert(0, _fields(job.targets, path.link.table_bits))
+    records = np.repeat(np.concatenate(record, axis=1)[:, None], beats, axis=1)
+    records[:, :-1] ^= 1
+    parts = [records, *([lanes(update)] if engine.unit.constants["DoubleRows"] else []), lanes(dot)]
+    joined = np.concatenate(parts, axis=2).reshape(count * beats, -1)
+    filled = np.zeros((len(joined), -joined.shape[1] % 8), np.uint8)
+    return np.packbits(np.concatenate([filled, joined], axis=1), axis=1)
+
+
+def _result(job: EpochJob, outcome: Outcome, trace: StageTrace | None) -> EpochResult:
+    """Return what the circuit reports, as a backend does."""
+    status, low, high, *counts = outcome.status
+    if status != bits("engine_status_e", "DONE"):
+        raise AssertionError(f"training_engine: got status {status:#b}; expected done and no error")
+    path = job.datapath
+    z = [word for beat in outcome.model for word in _signed(beat, path.model.width, path.lanes)]
+    ends = zip(outcome.extremes[::2], outcome.extremes[1::2], strict=True)
+    extremes = dict(zip(OBSERVED, ends if job.steps else [(0, 0)] * len(OBSERVED), strict=True))
+    return EpochResult(
+        np.array(z[: job.columns], np.int64), dict(zip(COUNTED, counts, strict=True)), extremes, high << 32 | low, trace
+    )
+
+
+def _signed(word: int, width: int, lanes: int) -> list[int]:
+    values = [word >> width * lane & ((1 << width) - 1) for lane in range(lanes)]
+    return [value - (1 << width) if value >> (width - 1) else value for value in values]
+
+
+def _trace(job: EpochJob, engine: Engine, traced: range, file: Path) -> StageTrace:
+    """Return the stage trace that the monitor wrote."""
+    trace, lanes = StageTrace.empty(job, traced), job.datapath.lanes
+    widths = {
+        "t": job.datapath.accumulator.width,
+        "u": job.datapath.link.index_bits,
+        "c": job.datapath.coefficient.width,
+        "a": job.datapath.increment.width,
+        "z": job.datapath.model.width,
+        "r": max(job.datapath.model.random_bits, 1),
+        "p": engine.product_width,
+    }
+    loops = file.read_text().split("start\n")  # what came before is of loops that a reset cut off
+    for line in loops[-1].splitlines():
+        stage, step, beat, digits = line.split()
+        at, number, array = int(step) - traced.start, int(beat), getattr(trace, _NODES[stage])
+        if stage in "uc":
+            array[at] = _signed(int(digits, 16), widths[stage], 1)[0]
+        elif stage == "t":
+            array[at, number] = _signed(int(digits, 16), widths[stage], 1)[0]
+        else:
+            values = _signed(int(digits, 16), widths[stage], lanes)
+            if stage == _UNSIGNED:
+                values = [value % (1 << widths[stage]) for value in values]
+            span = slice(number * lanes, min((number + 1) * lanes, job.columns))
+            array[at, span] = values[: span.stop - span.start]
+    return trace
