@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-QUADRATIC_KIND, LOGISTIC_KIND, SMOOTHED_HINGE_KIND = 0, 1, 2
+QUADRATIC_KIND, LOGISTIC_KIND, SMOOTHED_HINGE_KIND, HINGE_KIND = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Curve:
 
     Attributes:
         kind: its number among the compiled curves.
-        curvature: the largest Φ''.
+        curvature: the largest Φ''; infinite where Φ' jumps.
         is_quadratic: whether Φ' is linear, so that a multiplier replaces every table.
     """
 
@@ -50,6 +51,8 @@ class Curve:
         if self.kind == LOGISTIC_KIND:
             response = self.response(margins)
             return response * (1.0 - response)
+        if self.kind == HINGE_KIND:
+            return np.zeros_like(margins)
         return np.ones_like(margins)
 
     def losses(self, margins: Floats, targets: Floats) -> Floats:
@@ -75,3 +78,5 @@ LOGISTIC = Curve(LOGISTIC_KIND, 0.25)
 """Φ = log(1 + exp(t))."""
 SMOOTHED_HINGE = Curve(SMOOTHED_HINGE_KIND, 1.0)
 """Φ = 0 from t = 1 on, (1 − t)²/2 from 0 to 1, 1/2 − t below; the targets are 0, labels being in the rows' signs."""
+HINGE = Curve(HINGE_KIND, math.inf)
+"""Φ = max(1 − t, 0), Φ' = 0 at the kink; the targets are 0, labels being in the rows' signs."""

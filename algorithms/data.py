@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from algorithms.multiclass import AnyProblem, OneVsRest, Softmax
-from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
+from algorithms.problems import Hinge, LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
 from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from sim.errors import InputError
 from sim.quantize import mode_of
@@ -29,6 +29,8 @@ class Loss(StrEnum):
     """Least-squares support vector machine; of more than two classes, one against the rest."""
     SMOOTHED_HINGE = "smoothed_hinge"
     """Support vector machine with a smoothed hinge; of more than two classes, one against the rest."""
+    HINGE = "hinge"
+    """Support vector machine; of more than two classes, one against the rest."""
 
     @property
     def is_quadratic(self) -> bool:
@@ -40,6 +42,7 @@ _BINARY: dict[Loss, type[Problem]] = {
     Loss.LOGISTIC: Logistic,
     Loss.LEAST_SQUARES_SVM: LeastSquaresSvm,
     Loss.SMOOTHED_HINGE: SmoothedHinge,
+    Loss.HINGE: Hinge,
 }
 
 

@@ -37,6 +37,9 @@ class EngineHost:
         InputError: without a datapath, or for a problem that the engine cannot run.
     """
 
+    noise: float | None = None
+    """Of a sample of a value, as `Point` has it; None where rows are no samples."""
+
     def __init__(
         self, algorithm: str, problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters
     ) -> None:

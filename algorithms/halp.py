@@ -68,7 +68,7 @@ def halp_on(host: EngineHost) -> Points:
         h, seen = host.gradient_words(gradient, scale)
         job = host.job(np.zeros(columns, np.int64), h, link.record(scale, margins), exponents)
         moved = host.row_bytes(job.steps) + host.outer_bytes()
-        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved)
+        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved, noise=host.noise)
         if result is None:
             return
         blocks = np.repeat(exponents, path.lanes)[:columns]

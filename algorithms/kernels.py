@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from algorithms.curves import LOGISTIC_KIND, QUADRATIC_KIND, SMOOTHED_HINGE_KIND
+from algorithms.curves import HINGE_KIND, LOGISTIC_KIND, QUADRATIC_KIND, SMOOTHED_HINGE_KIND
 from sim.kernels import kernel
 
 ZERO, ONE = np.int8(0), np.int8(1)
 """They take the type of the float they meet, where a plain 0 or 1 would make float64 of a float32."""
+PAIR, MEAN, POLYNOMIAL, REFETCH = 0, 1, 2, 3
+"""What a step of ZipML does with the samples of a row."""
 
 
 @kernel
@@ -25,6 +27,8 @@ def response(kind: Any, t: Any) -> Any:
         return e / (one + e)
     if kind == SMOOTHED_HINGE_KIND:
         return min(max(t - one, -one), one * ZERO)
+    if kind == HINGE_KIND:
+        return -one if t < one else one * ZERO
     return t
 
 
@@ -56,6 +60,8 @@ def losses(kind: Any, margins: Any, targets: Any) -> Any:
         elif kind == SMOOTHED_HINGE_KIND:
             short = max(1.0 - t, 0.0)
             out[i] = 0.5 * short * short if short < 1.0 else short - 0.5
+        elif kind == HINGE_KIND:
+            out[i] = max(1.0 - t, 0.0)
         else:
             out[i] = 0.5 * (t - y) * (t - y)
     return out
@@ -148,6 +154,14 @@ def softmax_sgd_loop(features: Any, labels: Any, indices: Any, w: Any, step: Any
 
 
 @kernel
+def _product(x: Any, w: Any) -> Any:
+    total = 0.0
+    for j in range(w.shape[0]):
+        total += x[j] * w[j]
+    return total
+
+
+@kernel
 def _rounded(values: Any, intervals: Any, bucket: Any, words: Any, bits: Any, out: Any) -> None:
     """Fill `out` with values rounded to sign and levels of each bucket's norm: `sampling.quantized_vector`."""
     for start in range(0, values.shape[0], bucket):
@@ -169,39 +183,54 @@ def _rounded(values: Any, intervals: Any, bucket: Any, words: Any, bits: Any, ou
 @kernel
 def sampled_loop(
     kind: Any,
-    updates: Any,
-    dots: Any,
+    form: Any,
+    samples: Any,
+    rows: Any,
+    widths: Any,
+    coefficients: Any,
     targets: Any,
     indices: Any,
     w: Any,
     step: Any,
     ridge: Any,
-    both: Any,
     model: Any,
     gradient: Any,
     total: Any,
-) -> None:
-    """Make SGD steps in place on w, on samples of the rows; `total` gathers the iterates.
+) -> Any:
+    """Make SGD steps in place on w, on samples of the rows, shape (k, N, d); `total` gathers the iterates.
 
-    `both` takes the mean of both orders of the samples. `model` and `gradient` are (intervals, bucket, words, bits) of
-    their rounding, words of shape (T, d); 0 intervals: none.
+    The first sample is for the dot product, the last one the direction. `form` says what else is done: `MEAN`, both
+    orders; `POLYNOMIAL`, `coefficients` in place of Φ'; `REFETCH`, the row itself where `widths` leave Φ' open. `model`
+    and `gradient` are (intervals, bucket, words, bits) of their rounding, words of shape (T, d); 0 intervals: none.
+    Returns how many steps fetched the row itself.
     """
-    columns = w.shape[0]
+    columns, last, fetched = w.shape[0], samples.shape[0] - 1, 0
     near, direction, sent = w.copy(), np.empty(columns), np.empty(columns)
     for t in range(indices.shape[0]):
         i = indices[t]
-        update, dot = updates[i], dots[i]
+        dot, update = samples[0, i], samples[last, i]
         if model[0] > 0:
             _rounded(w, model[0], model[1], model[2][t], model[3], near)
         else:
             near[:] = w
-        margin, other = 0.0, 0.0
-        for j in range(columns):
-            margin += dot[j] * near[j]
-            other += update[j] * near[j]
+        margin = _product(dot, near)
         slope = response(kind, margin) - targets[i]
-        if both:
-            back = response(kind, other) - targets[i]
+        if form == REFETCH:
+            bound = 0.0
+            for j in range(columns):
+                bound += widths[j] * abs(near[j])
+            if response(kind, margin - bound) != response(kind, margin + bound):
+                fetched += 1
+                update = rows[i]
+                slope = response(kind, _product(update, near)) - targets[i]
+        elif form == POLYNOMIAL:
+            value, power = coefficients[0], 1.0
+            for k in range(1, last + 1):
+                power *= _product(samples[k - 1, i], near)
+                value += coefficients[k] * power
+            slope = value - targets[i]
+        if form == MEAN:
+            back = response(kind, _product(update, near)) - targets[i]
             for j in range(columns):
                 direction[j] = 0.5 * (slope * update[j] + back * dot[j]) + ridge * near[j]
         else:
@@ -216,3 +245,4 @@ def sampled_loop(
                 w[j] -= step * direction[j]
         for j in range(columns):
             total[j] += w[j]
+    return fetched

@@ -6,6 +6,7 @@ coefficient, a dot product t is worth δ_x·δ_z·t, and c is α times a differe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -72,6 +73,10 @@ class CentredLink:
     data_scale: float
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.curve.curvature):
+            raise InputError(
+                "loss: got one whose slope jumps; allowed: smooth losses where a centre's slope is subtracted"
+            )
         _ = self.register  # a step that no register holds is refused before anything else is computed
 
     @property

@@ -89,7 +89,7 @@ def lp_sgd_on(host: EngineHost, algorithm: str) -> Points:
         h, seen = host.gradient_words(problem.ridge * w, scale)
         job = host.job(z, h, link.record)
         moved = host.row_bytes(job.steps)
-        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved)
+        result = yield Point(problem, w, gradient, job, scale, {"h": seen.overflows}, moved, noise=host.noise)
         if result is None:
             return
         z = result.z

@@ -74,3 +74,31 @@ def minimize(objective: Any, start: Floats, hessian: Any = None) -> Floats:
         found = search(objective, start, jac=True, method="L-BFGS-B", options=options)
     best: Floats = found.x
     return best
+
+
+def least_hinge_loss(rows: Floats, ridge: float) -> float:
+    """Return the least of (1/N)·Σ max(1 − x_i·w, 0) + (λ/2)·‖w‖².
+
+    Args:
+        rows: with the signs of their labels, shape (N, d).
+        ridge: λ; past 0 the solver ends within some 1e-6 of the least, relatively.
+
+    Example:
+        >>> round(least_hinge_loss(np.array([[1.0], [1.0], [-1.0]]), 0.0), 6)
+        0.666667
+    """
+    count, columns = rows.shape
+    if ridge > 0.0:
+        from sklearn.svm import LinearSVC
+
+        signs = np.where(np.arange(count) % 2, 1.0, -1.0)  # liblinear asks for two classes
+        found = LinearSVC(loss="hinge", C=1.0 / (ridge * count), fit_intercept=False, tol=1e-8, max_iter=1_000_000)
+        w = found.fit(signs[:, None] * rows, signs).coef_[0]
+        return float(np.maximum(1.0 - rows @ w, 0.0).mean() + 0.5 * ridge * (w @ w))
+    from scipy import optimize, sparse
+
+    solve: Any = optimize.linprog
+    short: Any = sparse.hstack([sparse.csr_array(rows), sparse.eye_array(count)])
+    costs = np.append(np.zeros(columns), np.full(count, 1.0 / count))
+    bounds = [(None, None)] * columns + [(0.0, None)] * count
+    return float(solve(costs, -short, -np.ones(count), bounds=bounds).fun)

@@ -19,6 +19,8 @@ from sim.random_bits import LARGEST_SEED, WORD_BITS, LinearGenerator, Role, Xors
 Floats = NDArray[np.float64]
 LARGEST_EPOCH = 1 << 26
 """Bound on the inner steps of an epoch."""
+LARGEST_DEGREE = 15
+"""Bound on the degree of polynomial sampling, whose D + 1 samples of a value fit a packed entry."""
 
 
 class Option(StrEnum):
@@ -39,6 +41,12 @@ class Sampling(StrEnum):
     """One for both: biased, it solves another problem. Kept to show what goes wrong."""
     SYMMETRIC = "symmetric"
     """The mean of both orders of two independent ones: unbiased, of no more variance. Float only."""
+    POLYNOMIAL = "polynomial"
+    """D + 1 of them, D for a polynomial of degree D in place of the slope: unbiased for the polynomial. Float only."""
+    REFETCH = "refetch"
+    """Two, and the row itself wherever they leave the slope open: unbiased on hinges. Float only."""
+    NEAREST = "nearest"
+    """The row rounded to the nearest levels, the same in every epoch: the plain rival. Float only."""
     FULL = "full"
     """The row itself. Float only."""
 
@@ -70,6 +78,8 @@ class Parameters:
         levels: which levels rows are rounded to.
         model_bits: bits that ZipML in floating point rounds the model to, for every dot product; None: none.
         gradient_bits: bits that it rounds every gradient to; None: none.
+        degree: D of polynomial sampling; None: 5.
+        radius: R of polynomial sampling, to which margins are expected; None: 16.
         averaged: it reports the mean of the iterates of the later half of all epochs so far.
     """
 
@@ -86,15 +96,19 @@ class Parameters:
     levels: SampleLevels = SampleLevels.UNIFORM
     model_bits: int | None = None
     gradient_bits: int | None = None
+    degree: int | None = None
+    radius: float | None = None
     averaged: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("step", "mu", "delta"):
+        for name in ("step", "mu", "delta", "radius"):
             if name == "step" or getattr(self, name) is not None:
                 object.__setattr__(self, name, positive_real(name, getattr(self, name)))
         for name, high in (("epoch_length", LARGEST_EPOCH), ("epochs", 1 << 20), ("seed", LARGEST_SEED)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), 0, high))
-        for name, low, high in (("sample_bits", 1, 8), ("model_bits", 2, 16), ("gradient_bits", 2, 16)):
+        for name, low, high in (
+            ("sample_bits", 1, 8), ("model_bits", 2, 16), ("gradient_bits", 2, 16), ("degree", 0, LARGEST_DEGREE),
+        ):  # fmt: skip
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
         object.__setattr__(self, "sampling", mode_of(Sampling, "sampling", self.sampling))
@@ -134,6 +148,7 @@ class Point:
         counts: overflows of the host's quantization: of h, and of LP-SVRG's offsets.
         bytes_moved: bytes of rows that the epoch reads: those of its steps, and N for a full gradient.
         steps: inner steps of an epoch that the algorithm makes itself.
+        noise: mean variance of a sample of a value, in units of the values' mean square; None without samples.
         done: whether the algorithm ends here: the gradient is 0, not finite, or too small for any scale.
     """
 
@@ -145,6 +160,7 @@ class Point:
     counts: dict[str, int] | None = None
     bytes_moved: int = 0
     steps: int = 0
+    noise: float | None = None
     done: bool = False
 
 

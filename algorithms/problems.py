@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.curves import LOGISTIC, QUADRATIC, SMOOTHED_HINGE, Curve
-from algorithms.minimum import least_loss
+from algorithms.curves import HINGE, LOGISTIC, QUADRATIC, SMOOTHED_HINGE, Curve
+from algorithms.minimum import least_hinge_loss, least_loss
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.host import row_products, sum_of_squares, total, weighted_sum
@@ -267,6 +267,27 @@ class SmoothedHinge(Problem):
     def responses(self) -> Floats:
         """Zeros: the labels are in the rows."""
         return np.zeros(len(self.targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Hinge(SmoothedHinge):
+    """f(w) = (1/N)·Σ max(1 − s_i·x_i·w, 0) + (λ/2)·‖w‖², labels 0 and 1, s = 2·label − 1: a support vector machine.
+
+    Its gradients are sub-gradients, and its smoothness is infinite.
+
+    Example:
+        >>> problem = Hinge([[1.0], [-1.0]], [1.0, 0.0])
+        >>> problem.gradient(np.zeros(1)), problem.loss(np.zeros(1))
+        (array([-1.]), 1.0)
+    """
+
+    name: str = "hinge"
+    curve: ClassVar[Curve] = HINGE
+
+    @cached_property
+    def minimum(self) -> float:
+        """f*, the least loss, by a linear programme, or with a ridge term by liblinear."""
+        return min(self.loss(np.zeros(self.shape[1])), least_hinge_loss(self.rows, self.ridge))
 
 
 def quantized_features(features: Floats, fmt: QFormat) -> tuple[Floats, NDArray[np.integer], float]:

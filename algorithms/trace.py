@@ -51,13 +51,15 @@ class EpochRecord:
         gradient_norm: ‖∇f‖ there.
         accuracy: share of samples on the right side, held-out ones if there are any; None for a regression.
         scale: δ_z, the worth of z's last bit; None for float algorithms.
-        counts: overflows by stage of the engine; on the host h counts words of the full gradient, offset LP-SVRG's β.
+        counts: overflows by stage of the engine; on the host h counts words of the full gradient, offset LP-SVRG's β;
+            of ZipML in floating point refetched counts the steps that fetched the row itself.
         steps: inner steps, T.
         updates: words updated, T·d.
         cycles: clock cycles of the circuit.
         bytes_moved: bytes of rows read, by the steps and by the full gradient.
         exponents: block exponents, one a beat.
         moved: whether z moved.
+        noise: mean variance of a sample of a value, in units of the values' mean square; None without samples.
     """
 
     epoch: int
@@ -72,6 +74,13 @@ class EpochRecord:
     bytes_moved: int = 0
     exponents: tuple[int, ...] = ()
     moved: bool = True
+    noise: float | None = None
+
+    @property
+    def refetched_share(self) -> float | None:
+        """Share of the steps that fetched the row itself; None without refetching."""
+        count = self.counts.get("refetched")
+        return None if count is None else count / max(self.steps, 1)
 
     @property
     def saturated_share(self) -> float:
@@ -87,9 +96,10 @@ def merged(records: Sequence[EpochRecord]) -> EpochRecord:
     Example:
         >>> merged([EpochRecord(0, 1.0, 3.0, steps=5), EpochRecord(0, 2.0, 1.0, steps=5)])
         EpochRecord(epoch=0, loss=1.5, gradient_norm=2.0, accuracy=None, scale=None, counts={}, steps=10, updates=0,
-        cycles=0, bytes_moved=0, exponents=(), moved=True)
+        cycles=0, bytes_moved=0, exponents=(), moved=True, noise=None)
     """
     scales = [record.scale for record in records if record.scale is not None]
+    noises = [record.noise for record in records if record.noise is not None]
     stages = {stage: None for record in records for stage in record.counts}
     return EpochRecord(
         epoch=max(record.epoch for record in records),
@@ -103,6 +113,7 @@ def merged(records: Sequence[EpochRecord]) -> EpochRecord:
         bytes_moved=sum(record.bytes_moved for record in records),
         exponents=tuple(exponent for record in records for exponent in record.exponents),
         moved=any(record.moved for record in records),
+        noise=math.fsum(noises) / len(noises) if noises else None,
     )
 
 

@@ -81,7 +81,7 @@ ALGORITHMS = {
     ),
     "zipml_float": Algorithm(
         zipml_float,
-        ("sampling", "sample_bits", "levels", "model_bits", "gradient_bits", "averaged"),
+        ("sampling", "sample_bits", "levels", "model_bits", "gradient_bits", "degree", "radius", "averaged"),
         "ZipML in float64: data, model and gradient of few bits",
     ),
     "svrg": Algorithm(svrg, ("option",), "SVRG in float64"),
@@ -116,6 +116,8 @@ def train(
     levels: str = SampleLevels.UNIFORM,
     model_bits: int | None = None,
     gradient_bits: int | None = None,
+    degree: int | None = None,
+    radius: float | None = None,
     averaged: bool = False,
     seed: int = 0,
     backend: str = DEFAULT_BACKEND,
@@ -138,12 +140,14 @@ def train(
         delta: LP-SGD's and LP-SVRG's δ, the worth of the model's last bit.
         option: "I" or "II": the last or a random iterate becomes the next centre.
         power_of_two: HALP rounds its scale to the nearest power of two.
-        sampling: "double", "naive" (the wrong case), in floating point also "symmetric" or "full": which roundings of a
-            row a step of ZipML takes.
+        sampling: "double", "naive" (the wrong case), in floating point also "symmetric", "polynomial", "refetch",
+            "nearest" or "full": which roundings of a row a step of ZipML takes.
         sample_bits: bits of a rounding of a value; by default those of the data words, 8 in floating point.
         levels: "uniform" or "optimal" for each column: what rows are rounded to.
         model_bits: bits of ZipML's model in floating point; by default it is not rounded.
         gradient_bits: bits of its gradients, likewise.
+        degree: D of polynomial sampling, by default 5.
+        radius: R of polynomial sampling, to which margins are expected, by default 16.
         averaged: whether the mean of the iterates of the later half of all epochs so far is reported.
         seed: every random choice is a function of it; runs of one seed draw the same samples.
         backend: what runs the inner loops, see `sim.engine.run`.
@@ -171,7 +175,7 @@ def train(
     own: dict[str, Any] = {
         "mu": mu, "delta": delta, "option": option, "power_of_two": power_of_two, "sampling": sampling,
         "sample_bits": sample_bits, "levels": levels, "model_bits": model_bits, "gradient_bits": gradient_bits,
-        "averaged": averaged,
+        "degree": degree, "radius": radius, "averaged": averaged,
     }  # fmt: skip
     if not chosen.on_engine and (backend != DEFAULT_BACKEND or profiled):
         field, value = ("profiled", profiled) if profiled else ("backend", backend)
@@ -282,7 +286,8 @@ class _Run:
         job = point.job
         if job is None:
             self.result = None
-            return replace(start, steps=point.steps, bytes_moved=point.bytes_moved)
+            counts = point.counts or {}
+            return replace(start, steps=point.steps, counts=counts, bytes_moved=point.bytes_moved, noise=point.noise)
         self.result = result = run(job, self.settings.backend, profile=self.settings.profiled)
         if self.settings.on_result is not None:
             self.settings.on_result(job, result)
@@ -298,6 +303,7 @@ class _Run:
             bytes_moved=point.bytes_moved,
             exponents=tuple(int(e) for e in job.exponents),
             moved=not still or job.steps == 0,
+            noise=point.noise,
         )
 
 

@@ -40,6 +40,9 @@ def closing_line(trace: Trace) -> str:
     first, last = trace.gradient_norms[0], trace.gradient_norms[-1]
     cycles = sum(record.cycles for record in trace.epochs)
     spent = f", {cycles:,} cycles" if cycles else ""
+    share = trace.epochs[-2].refetched_share if len(trace.epochs) > 1 else None
+    if share is not None:
+        spent += f", {100 * share:.3g} % of the last epoch's rows refetched"
     return f"{styled(trace.state)}: gradient norm {first:.4g} → {last:.4g} in {trace.epochs[-1].epoch} epochs{spent}"
 
 

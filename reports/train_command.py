@@ -54,12 +54,15 @@ def train(
     option: Annotated[str, _training(help="Next centre: I, the last iterate, or II, a random one.")] = "I",
     power_of_two: Annotated[bool, _training("--power-of-two", help="HALP's scales are powers of two.")] = False,
     sampling: Annotated[
-        str, _zipml(help="Roundings of a row a step takes: double, naive, symmetric, full.")
+        str,
+        _zipml(help="Roundings of a row a step takes: double, naive, symmetric, polynomial, refetch, nearest, full."),
     ] = "double",
     sample_bits: Annotated[int | None, _zipml(help="Bits of a rounding of a value.")] = None,
     levels: Annotated[str, _zipml(help="What rows are rounded to: uniform or optimal levels.")] = "uniform",
     model_bits: Annotated[int | None, _zipml(help="Bits of zipml_float's model; by default it is not rounded.")] = None,
     gradient_bits: Annotated[int | None, _zipml(help="Bits of zipml_float's gradients, likewise.")] = None,
+    degree: Annotated[int | None, _zipml(help="Degree of the polynomial of --sampling polynomial.")] = None,
+    radius: Annotated[float | None, _zipml(help="Largest margin that polynomial is made for.")] = None,
     averaged: Annotated[bool, _zipml("--averaged", help="Report the mean of zipml_float's later iterates.")] = False,
     seed: Annotated[int, _training(help="Every random choice is a function of it.")] = 0,
     backend: Annotated[
@@ -120,7 +123,7 @@ def train(
         trace = run_training(
             problem, algorithm, path, gamma=gamma, option=option, power_of_two=power_of_two, sampling=sampling,
             sample_bits=sample_bits, levels=levels, model_bits=model_bits, gradient_bits=gradient_bits,
-            averaged=averaged, seed=seed,
+            degree=degree, radius=radius, averaged=averaged, seed=seed,
             backend=backend, on_epoch=show, on_result=collector.add, profiled=profile is not None, **given,
         )  # fmt: skip
     out.print(epochs_table(title, records))

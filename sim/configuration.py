@@ -157,6 +157,11 @@ def _hints(kind: type[Section]) -> dict[str, Any]:
     }
 
 
+@cache
+def _required(kind: type[Section]) -> list[str]:
+    return [info.name for info in msgspec.structs.fields(kind) if info.required]
+
+
 def _split(hint: Any) -> tuple[Any, msgspec.Meta | None]:
     if get_origin(hint) is Annotated:
         base, *metas = get_args(hint)
@@ -228,7 +233,7 @@ def _check_table(kind: type[Section], table: Any, path: str) -> None:
             _check_table(base, value, here)
         else:
             _checked(here, value, hints[name])
-    for info in msgspec.structs.fields(kind):
-        if info.required and info.name not in table:
-            here = f"{path}.{info.name}" if path else info.name
-            raise InputError(f"{here}: got nothing; allowed: {_allowed(hints[info.name])}")
+    for name in _required(kind):
+        if name not in table:
+            here = f"{path}.{name}" if path else name
+            raise InputError(f"{here}: got nothing; allowed: {_allowed(hints[name])}")

@@ -226,6 +226,10 @@ class PackedRows:
         which = whole_number("which", which, 0, self.fmt.samples - 1)
         return unpacked(self.data, self.fmt, self.columns, (which,))[0]
 
+    def words(self, which: int) -> Words:
+        """Return one sample of every value as data words, shape (N, d)."""
+        return self._decoded((whole_number("which", which, 0, self.fmt.samples - 1),))[0]
+
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""
         dot, *update = (

@@ -1,4 +1,4 @@
-"""ZipML in floating point: naive, double, symmetric, full sampling; few bits of data, model and gradient; averages."""
+"""ZipML in floating point: every sampling; few bits of data, model and gradient; averages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.curves import Floats
+from algorithms.curves import HINGE_KIND, SMOOTHED_HINGE_KIND, Floats
 from algorithms.points import Parameters, Point, Points, SampleLevels, Sampling
 from algorithms.problems import Problem
 from algorithms.svrg import FloatRun, require_no_datapath
+from algorithms.zipml.nonlinear import chebyshev
 from algorithms.zipml.sampling import BLOCK, HostWords, Sampler, Scaling
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
 from sim.formats import QFormat
 
 DEFAULT_BITS = 8
+DEFAULT_DEGREE, DEFAULT_RADIUS = 5, 16.0
+ALONE = (Sampling.NAIVE, Sampling.NEAREST)
+"""Samplings of one rounding a value."""
+FLAT = (HINGE_KIND, SMOOTHED_HINGE_KIND)
+"""Curves whose slope is constant but for a short way, so that an interval of margins may tell it."""
 BUCKET = 128
 """Values of a gradient that share a norm."""
 LEVEL_WORDS = QFormat(16, 0)
@@ -24,53 +30,98 @@ LEVEL_WORDS = QFormat(16, 0)
 
 
 class FloatSamples:
-    """Fresh samples of a problem's rows for every epoch, as real numbers, with uniform levels scaled by column.
+    """Samples of a problem's rows as real numbers, fresh ones for every epoch; uniform levels are scaled by column.
 
     Args:
         problem: whose rows are sampled.
-        parameters: seed, sampling, sample bits, levels.
+        parameters: seed, sampling, sample bits, levels, degree and radius.
+
+    Attributes:
+        sampler: what draws; None where the rows themselves are read.
+        form: what a step does with the samples of a row, a number of `algorithms.kernels`.
+        coefficients: of the polynomial in place of Φ'; empty where there is none.
+        widths: largest interval of each column, shape (d,); empty where nothing is refetched.
     """
 
     def __init__(self, problem: Problem, parameters: Parameters) -> None:
+        from algorithms import kernels
+
         self.rows: Floats = np.ascontiguousarray(problem.rows)
         self.sampling = parameters.sampling
         self.words = HostWords(parameters.seed, 1)
         self.sampler: Sampler | None = None
+        self.form, self.coefficients, self.widths = kernels.PAIR, np.zeros(0), np.zeros(0)
+        polynomial = self.sampling is Sampling.POLYNOMIAL
         if self.sampling is Sampling.FULL:
-            for name, unset in (("sample_bits", None), ("levels", SampleLevels.UNIFORM)):
-                value = getattr(parameters, name)
-                if value != unset:
-                    raise InputError(f"{name}: got {value}; allowed: none with sampling full")
+            _require_unset(parameters, sample_bits=None, levels=SampleLevels.UNIFORM)
+        if not polynomial:
+            _require_unset(parameters, degree=None, radius=None)
+        if self.sampling is Sampling.FULL:
             return
+        degree = DEFAULT_DEGREE if parameters.degree is None else parameters.degree
         bits = DEFAULT_BITS if parameters.sample_bits is None else parameters.sample_bits
-        count = 1 if self.sampling is Sampling.NAIVE else 2
+        count = degree + 1 if polynomial else 1 if self.sampling in ALONE else 2
         if parameters.levels is SampleLevels.OPTIMAL:
             self.sampler = Sampler.with_levels(self.rows, bits, LEVEL_WORDS, samples=count)
         elif bits < 2:
             raise InputError(f"sample_bits: got {bits}; allowed: 2 to 8 with uniform levels")
         else:
             self.sampler = Sampler.uniform(self.rows, bits, scaling=Scaling.COLUMN, samples=count)
+        if polynomial:
+            radius = DEFAULT_RADIUS if parameters.radius is None else parameters.radius
+            self.form, self.coefficients = (
+                kernels.POLYNOMIAL,
+                chebyshev(problem.curve.response, degree, radius).coefficients,
+            )
+        elif self.sampling is Sampling.REFETCH:
+            if problem.curve.kind not in FLAT:
+                raise InputError(f"sampling: got refetch on {problem.name}; allowed: on a hinge or smoothed hinge")
+            self.form, self.widths = kernels.REFETCH, self.sampler.widths()
+        elif self.sampling is Sampling.SYMMETRIC:
+            self.form = kernels.MEAN
 
-    def draw(self) -> tuple[Floats, Floats]:
-        """Return update rows and dot rows, each of shape (N, d)."""
+    def draw(self) -> Floats:
+        """Return the samples of all rows, shape (k, N, d): the first for the dot product, the last the direction."""
         if self.sampler is None:
-            return self.rows, self.rows
+            return self.rows[None]
+        if self.sampling is Sampling.NEAREST:
+            return self.sampler.nearest()[None]
         packed = self.sampler.draw(self.words)
-        dot = self.sampler.values(packed.dot)
-        return (dot if packed.update is None else self.sampler.values(packed.update)), dot
+        out = np.empty((self.sampler.fmt.samples, *self.rows.shape))
+        for k, sample in enumerate(out):
+            np.multiply(packed.words(k), self.sampler.step, out=sample)
+        return out
+
+    def noise(self) -> float | None:
+        """Return the mean variance of a sample in units of the values' mean square; None without random samples."""
+        if self.sampler is None or self.sampling is Sampling.NEAREST:
+            return None
+        return self.sampler.noise()
 
     def row_bytes(self) -> int:
         """Return the bytes of a stored row."""
         if self.sampler is None:
-            return int(self.rows.shape[1] * self.rows.itemsize)
+            return self.real_bytes()
         return self.sampler.fmt.row_bytes(self.rows.shape[1])
+
+    def real_bytes(self) -> int:
+        """Return the bytes of a row as it is."""
+        return int(self.rows.shape[1] * self.rows.itemsize)
+
+
+def _require_unset(parameters: Parameters, **unset: object) -> None:
+    for name, nothing in unset.items():
+        value = getattr(parameters, name)
+        if value != nothing:
+            raise InputError(f"{name}: got {value}; allowed: none with sampling {parameters.sampling}")
 
 
 def zipml_float(problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters) -> Points:
     """Yield the points of ZipML in float64: w ← w − α·Q4(Q1(x)·(l'(Q2(x)·Q3(w)) + λ·Q3(w))), the Q unbiased roundings.
 
     Q1 and Q2 are samples of the row, drawn afresh every epoch; Q3 rounds the model and Q4 the gradient in every step.
-    Source: H. Zhang et al., ZipML, arXiv 1611.05402. On losses that are no squares no sampling is unbiased.
+    Source: H. Zhang et al., ZipML, arXiv 1611.05402. On losses that are no squares only polynomial sampling (for its
+    polynomial) and refetching (on hinges) are unbiased.
 
     Args:
         problem: what to minimise.
@@ -89,28 +140,33 @@ def zipml_float(problem: Problem, datapath: TrainingDatapath | None, parameters:
             "(one-vs-rest instead of softmax)"
         )
     run, samples = FloatRun(problem, parameters, np.float64), FloatSamples(problem, parameters)
+    noise = samples.noise()
     model = _Rounding(parameters.model_bits, 2, parameters.seed, problem.shape[1])
     gradient = _Rounding(parameters.gradient_bits, 3, parameters.seed, BUCKET)
     w, shown = run.start, run.start
     sums: list[Floats] = []
-    both = parameters.sampling is Sampling.SYMMETRIC
-    while True:
-        indices = run.draws.epoch()
-        moved = len(indices) * samples.row_bytes()
-        yield Point(problem, shown, problem.gradient(shown), bytes_moved=moved, steps=len(indices))
-        w, total = w.copy(), np.zeros_like(w)
-        updates, dots = samples.draw()
+    for epoch in range(parameters.epochs + 1):
+        start, slope = shown, problem.gradient(shown)
+        if epoch == parameters.epochs:
+            yield Point(problem, start, slope)
+            return
+        indices, fetched = run.draws.epoch(), 0
+        w, total, held = w.copy(), np.zeros_like(w), samples.draw()
         block = max(1, BLOCK // len(w))
-        for start in range(0, len(indices), block):
-            part = indices[start : start + block]
+        for first in range(0, len(indices), block):
+            part = indices[first : first + block]
             shape = (len(part), len(w))
-            kernels.sampled_loop(
-                problem.curve.kind, updates, dots, problem.responses, part, w, parameters.step, problem.ridge, both,
-                model.words(shape), gradient.words(shape), total,
+            fetched += kernels.sampled_loop(
+                problem.curve.kind, samples.form, held, samples.rows, samples.widths, samples.coefficients,
+                problem.responses, part, w, parameters.step, problem.ridge, model.words(shape), gradient.words(shape),
+                total,
             )  # fmt: skip
         sums.append(total)
         late = sums[len(sums) // 2 :]
         shown = np.sum(late, axis=0) / (len(late) * len(indices)) if parameters.averaged and len(indices) else w
+        moved = len(indices) * samples.row_bytes() + fetched * samples.real_bytes()
+        counts = {"refetched": fetched} if parameters.sampling is Sampling.REFETCH else None
+        yield Point(problem, start, slope, counts=counts, bytes_moved=moved, steps=len(indices), noise=noise)
 
 
 class _Rounding:

@@ -53,7 +53,7 @@ class SampledHost(EngineHost):
         if not problem.features.any():
             raise InputError("features: got only zeros; allowed: at least one value that is not 0")
         self.problem, self.data_scale = problem, float(self.sampler.step.item())
-        self.words = HostWords(parameters.seed, 1)
+        self.words, self.noise = HostWords(parameters.seed, 1), self.sampler.noise()
 
     def job(self, z: Words, h: Words, record: dict[str, object], exponents: Words | None = None) -> EpochJob:
         """Return the next epoch's inner loop, on fresh samples."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -229,6 +230,11 @@ class Sampler:
             parts.append(PackedRows.pack(below[None] + ups, self.fmt).data)
         return PackedRows(self.fmt, columns, np.concatenate(parts), self.table)
 
+    def nearest(self) -> Floats:
+        """Return the rows rounded to the nearest levels, as real numbers, shape (N, d): ties go up."""
+        codes = self.below + (self.fractions >= 0.5)
+        return self.values(PackedRows.pack(codes[None], self.fmt.replace(samples=1), self.table).dot)
+
     def values(self, words: NDArray[np.integer]) -> Floats:
         """Return decoded rows as real numbers, shape (N, d)."""
         values: Floats = words * self.step
@@ -242,6 +248,22 @@ class Sampler:
             gap = self.table[column, self.below + 1] - self.table[column, self.below]
         spread: Floats = self.fractions * (1.0 - self.fractions) * np.square(gap * self.step)
         return spread
+
+    def noise(self) -> float:
+        """Return the mean variance of a sample in units of the mean square of the values; 0 where all are 0."""
+        mean: Any = self.below + self.fractions
+        if self.table.size:
+            column = np.arange(self.shape[1])[None, :]
+            low, high = self.table[column, self.below], self.table[column, self.below + 1]
+            mean = low + self.fractions * (high - low)
+        square = float(np.mean((mean * self.step) ** 2))
+        return float(self.variances().mean()) / square if square > 0.0 else 0.0
+
+    def widths(self) -> Floats:
+        """Return the largest interval of each column, shape (d,)."""
+        gaps = np.diff(self.table, axis=1).max(axis=1) if self.table.size else np.ones(1)
+        widths = np.broadcast_to(gaps * self.step.max(axis=0), (self.shape[1],))
+        return np.ascontiguousarray(widths, np.float64)
 
 
 def _rows(features: ArrayLike) -> Floats:

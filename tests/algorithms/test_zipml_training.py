@@ -37,16 +37,16 @@ def of_classes(kind: type[Problem], ridge: float = 0.01) -> Problem:
     return kind(rows, (rows @ values.normal(size=6) + values.normal(size=80) > 0).astype(float), ridge)
 
 
-@pytest.mark.parametrize("sampling", Sampling)
+@pytest.mark.parametrize("sampling", ["double", "naive", "symmetric", "full", "nearest"])
 @pytest.mark.parametrize(("model_bits", "gradient_bits"), [(None, None), (4, None), (None, 4), (3, 5)])
 @pytest.mark.parametrize("levels", SampleLevels)
 def test_float_runs_equal_the_estimators_step_for_step(
-    sampling: Sampling, model_bits: int | None, gradient_bits: int | None, levels: SampleLevels
+    sampling: str, model_bits: int | None, gradient_bits: int | None, levels: SampleLevels
 ) -> None:
-    if sampling is Sampling.FULL and levels is SampleLevels.OPTIMAL:
+    if sampling == Sampling.FULL and levels is SampleLevels.OPTIMAL:
         return
     problem = least_squares(20, 5)
-    bits = None if sampling is Sampling.FULL else 3
+    bits = None if sampling == Sampling.FULL else 3
     own: dict[str, Any] = {"sampling": sampling, "sample_bits": bits, "levels": levels}
     trace = train(problem, "zipml_float", **RUN, **own, model_bits=model_bits, gradient_bits=gradient_bits)
     samples = FloatSamples(problem, Parameters(**RUN, **own))
@@ -61,12 +61,13 @@ def test_float_runs_equal_the_estimators_step_for_step(
 
     w = np.zeros(5)
     for _ in range(RUN["epochs"]):
-        updates, dots = samples.draw()
+        held = samples.draw()
+        updates, dots = held[-1], held[0]
+        assert len(held) == 1 + (sampling in ("double", "symmetric"))
         for i in row_indices(rows, 20, RUN["epoch_length"]).tolist():
             near, target = rounded(w, model_bits, 2), float(problem.targets[i])
             match sampling:
                 case Sampling.NAIVE:
-                    assert (updates[i] == dots[i]).all()
                     g = estimators.naive(updates[i], near, target)
                 case Sampling.SYMMETRIC:
                     g = estimators.symmetric(updates[i], dots[i], near, target)

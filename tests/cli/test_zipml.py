@@ -5,7 +5,6 @@ import json
 import pytest
 
 import bittrue as bt
-from algorithms.points import SampleLevels, Sampling
 from reports.study import Study
 
 SHORT = ("--data", "diabetes", "--epochs", 2, "--epoch-length", 40, "--json", "run.json")
@@ -19,6 +18,8 @@ SHORT = ("--data", "diabetes", "--epochs", 2, "--epoch-length", 40, "--json", "r
         (("zipml4", "--algorithm", "halp_zipml", "--sample-bits", 2), {"mu": 0.25, "sample_bits": 2}),
         (("--algorithm", "zipml_float", "--model-bits", 8, "--gradient-bits", 6, "--averaged"),
          {"model_bits": 8, "gradient_bits": 6, "averaged": True}),
+        (("--algorithm", "zipml_float", "--sampling", "polynomial", "--degree", 3, "--radius", 2.5),
+         {"sampling": "polynomial", "degree": 3, "radius": 2.5}),
     ],
 )  # fmt: skip
 def test_options_reach_the_run(program, tmp_path, arguments, own):
@@ -31,6 +32,13 @@ def test_options_reach_the_run(program, tmp_path, arguments, own):
     assert run["w"] == trace.w.tolist()
 
 
+def test_a_run_tells_how_many_rows_it_fetched(program):
+    outcome = program("train", "--algorithm", "zipml_float", "--sampling", "refetch", "--sample-bits", 2,
+                      "--loss", "hinge", "--data", "breast_cancer", "--epochs", 2, "--epoch-length", 40)  # fmt: skip
+    assert outcome.code == 0
+    assert "100 % of the last epoch's rows refetched" in " ".join(outcome.out.split())
+
+
 def test_a_wrong_option_ends_in_one_line(program):
     outcome = program("train", "zipml4", "--algorithm", "zipml", "--sampling", "symmetric", *SHORT)
     assert outcome.code == 2
@@ -40,11 +48,17 @@ def test_a_wrong_option_ends_in_one_line(program):
     assert "sample_bits: got 3; allowed: none, since halp has no such parameter" in outcome.err
 
 
-@pytest.mark.parametrize("name", ["zipml-linear", "zipml-levels"])
-def test_the_shipped_studies_name_what_they_compare(name):
+@pytest.mark.parametrize(
+    ("name", "algorithms", "key", "kinds"),
+    [
+        ("zipml-linear", {"zipml", "halp_zipml", "zipml_float"}, "sampling", {"double", "naive", "symmetric", "full"}),
+        ("zipml-levels", {"zipml", "zipml_float"}, "levels", {"uniform", "optimal"}),
+        ("zipml-nonlinear", {"zipml_float"}, "sampling", {"double", "nearest", "polynomial", "full"}),
+    ],
+)
+def test_the_shipped_studies_name_what_they_compare(name, algorithms, key, kinds):
     study = Study.load(name)
-    parameters = [point.parameters for point in study.points]
-    assert {point.algorithm for point in study.points} >= {"zipml", "zipml_float"}
-    key, kinds = ("sampling", Sampling) if name == "zipml-linear" else ("levels", SampleLevels)
-    assert {p.get(key, next(iter(kinds))) for p in parameters} >= {str(kind) for kind in kinds}
+    assert {point.algorithm for point in study.points} == algorithms
+    default = {"sampling": "double", "levels": "uniform"}[key]
+    assert {str(point.parameters.get(key, default)) for point in study.points} == kinds
     assert len({run.key for run in study.runs}) == 3 * len(study.points)
