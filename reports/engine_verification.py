@@ -19,6 +19,8 @@ from sim.engine import EpochJob, EpochResult, run
 from sim.engine.first_difference import FirstDifference, first_difference
 from sim.errors import InputError
 
+JOB = "job.npz"
+"""Where a loop that differs is kept, in a folder of its run."""
 WINDOW = 2_000
 """Steps that are traced at once on the way to a first difference."""
 
@@ -107,9 +109,9 @@ def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path
     """
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        job.save(folder / "job.npz")
+        job.save(folder / JOB)
     found = find_first_difference(job)
-    return f"{difference(got, expected)}; {found or 'no stage differs'}; saved {folder / 'job.npz'}"
+    return f"{difference(got, expected)}; {found or 'no stage differs'}; saved {folder / JOB}"
 
 
 def find_first_difference(job: EpochJob) -> FirstDifference | None:
@@ -152,7 +154,7 @@ def verify_runs(runs: list[Run], epochs: int, folder: Path) -> Iterator[EngineCh
     Args:
         runs: from `engine_runs`.
         epochs: how many of each; the length of an epoch is the study's.
-        folder: for a job that differs.
+        folder: for jobs that differ, each in a folder of its run's key.
     """
     for one in runs:
         parameters = dict(one.point.parameters)
@@ -160,7 +162,7 @@ def verify_runs(runs: list[Run], epochs: int, folder: Path) -> Iterator[EngineCh
         if "epoch_length" in parameters:
             parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
         parameters["epochs"] = min(epochs, parameters["epochs"])
-        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder)
+        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder / one.key)
         with suppress(_Parted):
             train(
                 problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,

@@ -51,8 +51,10 @@ def verify(
         str | None,
         typer.Option(metavar="STUDY", help="Train points of a study on model and circuit; instead of units."),
     ] = None,
-    point: Annotated[str, typer.Option(metavar="LABEL", help="With --engine: one point instead of all.")] = "",
-    epochs: Annotated[int, typer.Option(help="With --engine: epochs of each point.")] = EPOCHS,
+    point: Annotated[str | None, typer.Option(metavar="LABEL", help="With --engine: one point instead of all.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help=f"With --engine: epochs of each point; by default {EPOCHS}.")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
@@ -69,10 +71,13 @@ def verify(
 
     check_writable(json, junit)
     if engine is not None:
-        if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves:
+        if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves or transactions != TRANSACTIONS:
             raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --out, --json")
-        show_engine(engine, point, seed, epochs, folder, json)
+        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, json)
         return
+    for name, given in (("point", point), ("epochs", epochs)):
+        if given is not None:
+            raise InputError(f"{name}: got {given}; allowed: with --engine only")
     if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
         raise InputError("dut: got it with a datapath, --unit, --configuration or --rtl; allowed: by itself")
     path = None if datapath is None else command_line.datapath_of(datapath)

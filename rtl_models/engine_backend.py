@@ -45,12 +45,14 @@ def run_rtl(
         resets: cycles after which loops begun before this one are cut off by a reset.
         rtl: folder of the sources.
         folder: for the simulation's files; a temporary one by default.
-        waves: record all signals.
+        waves: record all signals, in `folder`.
 
     Raises:
-        InputError: if the circuit cannot run the job, or a tool is missing.
+        InputError: if the circuit cannot run the job, a tool is missing, or waves have no folder.
         AssertionError: if the circuit reports an error of the row stream, or the simulation ends early.
     """
+    if folder is None and waves:
+        raise InputError("waves: got True without a folder; allowed: with a folder that keeps them")
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
             return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name))

@@ -19,8 +19,6 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from rtl_models.engine_design import register_address
 
 PERIOD_NS = 10
-STATUS_WORDS = 8
-"""From STATUS on."""
 
 
 class Plan(msgspec.Struct):
@@ -29,7 +27,6 @@ class Plan(msgspec.Struct):
     Args:
         writes: (byte address, words) in order, the last starts the loop.
         beats: beats a row.
-        steps: steps of the loop.
         outcome: file for the outcome.
         stalls: of 256 cycles, how many stall on average before a beat of a row.
         traced: first step to trace, and the step behind the last.
@@ -129,5 +126,6 @@ async def one_loop(dut: Any) -> None:
     seen = int(dut.extremes.value)
     ends = [seen >> 64 * k & ((1 << 64) - 1) for k in range(12)]
     extremes = [end - (1 << 64) if end >> 63 else end for end in ends]
-    status = await host.read(register_address("STATUS"), STATUS_WORDS)
+    first, last = (register_address(name) for name in ("STATUS", "MODEL_OVERFLOWS"))
+    status = await host.read(first, (last - first) // 4 + 1)
     Path(plan.outcome).write_bytes(msgspec.json.encode(Outcome(status, [int(word) for word in frame.tdata], extremes)))

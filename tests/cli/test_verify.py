@@ -350,7 +350,10 @@ def test_points_of_a_study_are_played_on_the_circuit(program, tmp_path):
         (("--engine", "engine-diabetes", "--seed", "9"), "seed: got 9; allowed: 0, "),
         (("--engine", "engine-diabetes", "--epochs", "0"), "epochs: got 0; allowed: "),
         (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
+        (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "no-such-study"), "study"),
+        (("--point", "HALP 8/8/8"), "point: got HALP 8/8/8; allowed: with --engine only"),
+        (("--epochs", "2"), "epochs: got 2; allowed: with --engine only"),
     ],
 )
 def test_a_wrong_point_is_one_line(program, arguments, message):
