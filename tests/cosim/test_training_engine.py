@@ -161,6 +161,13 @@ def test_an_epoch_has_the_words_the_counts_the_stages_and_the_cycles_of_the_mode
     assert_equal(given, run_rtl(given, traced))
 
 
+def test_a_million_cycles() -> None:
+    given = job(columns=64, steps=56_000)
+    got = run_rtl(given)
+    assert_equal(given, got)
+    assert got.cycles == 1_008_000
+
+
 @pytest.mark.parametrize(("name", "stalls"), [("four_beats", 128), ("block_exponents", 250), ("halp8", 250)])
 def test_stalls_of_the_stream_cost_cycles_and_change_no_bit(name: str, stalls: int) -> None:
     given = JOBS[name]
