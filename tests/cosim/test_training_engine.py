@@ -206,6 +206,8 @@ def test_what_the_circuit_has_not_is_refused() -> None:
     wide = job(fields={"generator.kind": "lfsr", "generator.width": 48})
     with pytest.raises(InputError, match="first_step: got 1000 with an lfsr of 48 bits; allowed: 0"):
         run_rtl(wide)
+    with pytest.raises(InputError, match="training_engine MaxBeats: got 32769; allowed: 1 to 32768"):
+        elaborate("training_engine", [{"MaxBeats": 32_769}])
     truncating = job(fields={"coefficient.rounding": Rounding.TRN_MAG})
     with pytest.raises(InputError, match="CoefficientRounding: got TRN_MAG; allowed: any other mode"):
         run_rtl(truncating)
