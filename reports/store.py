@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from reports.files import writable
 from sim.errors import InputError
 
-RECORDS, MINIMA, STUDY = "records.jsonl", "minima.jsonl", "study.toml"
+RECORDS, MINIMA, CHECKED, STUDY = "records.jsonl", "minima.jsonl", "cosimulated.jsonl", "study.toml"
 LOCK, FRESH = ".lock", f".{STUDY}.new"
 """What a process that was killed as it made the folder may leave there."""
 
@@ -86,12 +86,14 @@ class Store:
         folder: where records and figures are.
         records: the runs' lines.
         minima: the least losses of the problems.
+        checked: runs that the circuit repeated, word for word, by their key.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records = JsonLines(folder / RECORDS, ("problem", "seed", "shape", "one_vs_rest", "state", "epochs"))
         self.minima = JsonLines(folder / MINIMA, ("minimum",))
+        self.checked = JsonLines(folder / CHECKED, ("epochs", "cycles"))
 
     @property
     def by_key(self) -> dict[str, dict[str, Any]]:

@@ -55,6 +55,10 @@ def verify(
     epochs: Annotated[
         int | None, typer.Option(help=f"With --engine: epochs of each point; by default {EPOCHS}.")
     ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --engine: mark points that are equal in this folder of the study."),
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
@@ -72,10 +76,12 @@ def verify(
     check_writable(json, junit)
     if engine is not None:
         if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves or transactions != TRANSACTIONS:
-            raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --out, --json")
-        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, json)
+            raise InputError(
+                "engine: got it with options of units; allowed: --point, --seed, --epochs, --records, --out, --json"
+            )
+        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, records, json)
         return
-    for name, given in (("point", point), ("epochs", epochs)):
+    for name, given in (("point", point), ("epochs", epochs), ("records", records)):
         if given is not None:
             raise InputError(f"{name}: got {given}; allowed: with --engine only")
     if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
@@ -102,7 +108,9 @@ def verify(
     show(title, "verify" if path is None else path.name, findings, json, junit)
 
 
-def show_engine(source: str, point: str, seed: int | None, epochs: int, folder: Path, json: Path | None) -> None:
+def show_engine(
+    source: str, point: str, seed: int | None, epochs: int, folder: Path, records: Path | None, json: Path | None
+) -> None:
     """Compare points of a study with the circuit, print what was found, and end with exit code 1 if any differs.
 
     Args:
@@ -111,6 +119,7 @@ def show_engine(source: str, point: str, seed: int | None, epochs: int, folder: 
         seed: of the runs.
         epochs: of each point.
         folder: for a loop that differs.
+        records: folder of the study, in which points that are equal are marked as co-simulated.
         json: file for all of it as data, if any.
     """
     from rich.table import Table
@@ -118,6 +127,7 @@ def show_engine(source: str, point: str, seed: int | None, epochs: int, folder: 
     from reports import command_line
     from reports.engine_verification import engine_runs, verify_runs
     from reports.files import write_json
+    from reports.store import opened
     from reports.study import Study
     from sim.errors import whole_number
 
@@ -142,6 +152,11 @@ def show_engine(source: str, point: str, seed: int | None, epochs: int, folder: 
     failed = [check for check in checks if check.failure]
     for check in failed:
         out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+    if records is not None:
+        with opened(records, study.head.name, study.text) as store:
+            for check in checks:
+                if not check.failure:
+                    store.checked.append(check.as_dict())
     total = sum(check.cycles for check in checks)
     out.print(f"{len(checks) - len(failed)} of {len(checks)} points equal in every word, count and cycle, "
               f"{total:,} cycles", highlight=False, soft_wrap=True)  # fmt: skip

@@ -153,6 +153,14 @@ module training_engine
   localparam int unsigned Generators = generators(Lanes, RandomBits);
   localparam int unsigned CounterLatency = adder_tree_latency(Lanes, 2) + 1;
 
+  if (MaxBeats < 1 || MaxBeats << GradientWordWidth > 1 << WindowWidth) begin : gen_refuse_max_beats
+    $error(
+        "training_engine MaxBeats: got %0d; allowed: 1 to %0d",
+        MaxBeats,
+        (1 << WindowWidth) >> GradientWordWidth
+    );
+  end
+
   // Registers
   logic [3:0] commands;
   logic [ColumnsWidth-1:0] columns, last_column;

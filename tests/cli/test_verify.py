@@ -336,11 +336,13 @@ def test_a_configuration_of_a_datapath_has_its_name():
 @cosim
 def test_points_of_a_study_are_played_on_the_circuit(program, tmp_path):
     point = ("--engine", "engine-diabetes", "--point", "HALP 8/8/8 lanes 16", "--epochs", "1")
-    done = program("verify", *point, "--json", "engine.json")
+    done = program("verify", *point, "--json", "engine.json", "--records", "kept")
     assert done.code == 0, done.err
     assert "1 of 1 points equal in every word, count and cycle, 13,260 cycles" in done.out
     [check] = json.loads((tmp_path / "engine.json").read_text())
     assert (check["co_simulated"], check["loops"], check["words"], check["cycles"]) == (True, 1, 10, 13_260)
+    [mark] = [json.loads(line) for line in (tmp_path / "kept" / "cosimulated.jsonl").read_text().splitlines()]
+    assert mark == check
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,13 @@ def test_an_epoch_has_the_words_the_counts_the_stages_and_the_cycles_of_the_mode
     assert_equal(given, run_rtl(given, traced))
 
 
+def test_a_million_cycles() -> None:
+    given = job(columns=64, steps=56_000)
+    got = run_rtl(given)
+    assert_equal(given, got)
+    assert got.cycles == 1_008_000
+
+
 @pytest.mark.parametrize(("name", "stalls"), [("four_beats", 128), ("block_exponents", 250), ("halp8", 250)])
 def test_stalls_of_the_stream_cost_cycles_and_change_no_bit(name: str, stalls: int) -> None:
     given = JOBS[name]
@@ -199,6 +206,8 @@ def test_what_the_circuit_has_not_is_refused() -> None:
     wide = job(fields={"generator.kind": "lfsr", "generator.width": 48})
     with pytest.raises(InputError, match="first_step: got 1000 with an lfsr of 48 bits; allowed: 0"):
         run_rtl(wide)
+    with pytest.raises(InputError, match="training_engine MaxBeats: got 32769; allowed: 1 to 32768"):
+        elaborate("training_engine", [{"MaxBeats": 32_769}])
     truncating = job(fields={"coefficient.rounding": Rounding.TRN_MAG})
     with pytest.raises(InputError, match="CoefficientRounding: got TRN_MAG; allowed: any other mode"):
         run_rtl(truncating)
