@@ -14,3 +14,5 @@
 // Every case has a default, as the style guide asks; so members may be left to it.
 -Wno-case-redundant-default
 -Wno-case-enum-explicit
+// A check of a parameter is an `if` with nothing but $error: no block. verible asks for the names of blocks.
+-Wno-unnamed-generate

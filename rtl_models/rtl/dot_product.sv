@@ -70,33 +70,21 @@ module dot_product
       Lanes, MultiplyStages, LevelsPerStage, ExponentStages
   );
 
-  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes)
     $error("dot_product Lanes: got %0d; allowed: a power of two", Lanes);
-  end
-  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+  if (DataWidth < 2 || DataWidth > 32)
     $error("dot_product DataWidth: got %0d; allowed: 2 to 32", DataWidth);
-  end
-  if (ModelWidth < 2 || ModelWidth > 32) begin : gen_refuse_model_width
+  if (ModelWidth < 2 || ModelWidth > 32)
     $error("dot_product ModelWidth: got %0d; allowed: 2 to 32", ModelWidth);
-  end
-  if (MaxExponent > 16) begin : gen_refuse_max_exponent
-    $error("dot_product MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
-  end
-  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
+  if (MaxExponent > 16) $error("dot_product MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
+  if (AccumulatorWidth < 2 || AccumulatorWidth > 64)
     $error("dot_product AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
-  end
-  if (RecordWidth < 1) begin : gen_refuse_record_width
-    $error("dot_product RecordWidth: got %0d; allowed: at least 1", RecordWidth);
-  end
-  if (CountWidth < 1) begin : gen_refuse_count_width
-    $error("dot_product CountWidth: got %0d; allowed: at least 1", CountWidth);
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
+  if (RecordWidth < 1) $error("dot_product RecordWidth: got %0d; allowed: at least 1", RecordWidth);
+  if (CountWidth < 1) $error("dot_product CountWidth: got %0d; allowed: at least 1", CountWidth);
+  if (MultiplyStages > 4)
     $error("dot_product MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
-  if (ExponentStages > 4) begin : gen_refuse_exponent_stages
+  if (ExponentStages > 4)
     $error("dot_product ExponentStages: got %0d; allowed: 0 to 4", ExponentStages);
-  end
 
   logic enable;
   assign enable = ~m_axis_tvalid | m_axis_tready;

@@ -77,9 +77,9 @@ module update_lane
   localparam int unsigned ExactWidth = DataWidth + CoefficientWidth;
   localparam int unsigned ProductWidth = rounded_width(ExactWidth, 1'b1, ProductCut);
   localparam int unsigned DifferenceWidth = larger(ProductWidth, IncrementWidth) + 2;
-  localparam int unsigned Cut = IncrementFraction + MaxExponent;
-  localparam int unsigned AlignedWidth = IncrementWidth + MaxExponent;
-  localparam int unsigned StepWidth = rounded_width(AlignedWidth, 1'b1, Cut);
+  localparam int unsigned StepWidth = rounded_width(
+      IncrementWidth + MaxExponent, 1'b1, IncrementFraction + MaxExponent
+  );
   localparam int unsigned MovedWidth = larger(StepWidth, ModelWidth) + 1;
 
   // Product, rounded; minus h
@@ -124,13 +124,10 @@ module update_lane
     .data_o(difference_q)
   );
 
-  // Increment: saturated, then rounded by the cut of its block. Shifted up by what a smaller
-  // exponent does not cut, it is always cut by the same number of bits; the zeros shifted in change
-  // no rounding.
+  // Increment: saturated, then rounded by the cut of its block
   logic keep_q;
   logic [ExponentWidth-1:0] exponent_q;
   logic signed [IncrementWidth-1:0] increment;
-  logic signed [AlignedWidth-1:0] aligned;
   logic signed [StepWidth-1:0] step_d, step_q;
   logic increment_overflow_d, increment_overflow_q;
 
@@ -155,16 +152,16 @@ module update_lane
     .overflow_o(increment_overflow_d)
   );
 
-  assign aligned = AlignedWidth'(increment) <<< (ExponentWidth'(MaxExponent) - exponent_q);
-
-  round_shift #(
-    .InputWidth(AlignedWidth),
-    .Cut       (Cut),
+  round_variable #(
+    .InputWidth(IncrementWidth),
+    .Cut       (IncrementFraction),
+    .MaxShift  (MaxExponent),
     .Rounding  (ModelRounding),
     .RandomBits(RandomBits),
     .Centered  (Centered)
   ) u_increment_round (
-    .value_i(aligned),
+    .value_i(increment),
+    .shift_i(exponent_q),
     .random_i,
     .value_o(step_d)
   );
