@@ -5,8 +5,8 @@
 ///
 /// Streams are AXI4-Stream; a beat of updated words leaves bittrue_pkg::model_update_latency(...)
 /// cycles after it was taken; while it waits, everything waits. The random words come from the
-/// generators at the moment of use: `random_next_o` is high in the cycle in which a beat uses them,
-/// whatever stalls, padding lanes included.
+/// generators at the moment of use: `random_next_o` is high in the cycle in which a stochastic
+/// rounding uses them, whatever stalls, padding lanes included.
 module model_update
   import bittrue_pkg::*;
 #(
@@ -131,67 +131,54 @@ module model_update
   if (ModelStages < 1 || ModelStages > 4)
     $error("model_update ModelStages: got %0d; allowed: 1 to 4", ModelStages);
 
-  logic enable, uses_random;
-  assign enable = ~m_axis_tvalid | m_axis_tready;
-  assign s_axis_tready = enable;
-  assign random_next_o = enable & uses_random;
-
-  delay_line #(
-    .Width (1),
-    .Stages(EarlyStages)
-  ) u_valid_early (
+  stream_control #(
+    .Stages        (Latency),
+    .StagesToRandom(EarlyStages),
+    .UsesRandom    (is_stochastic(ModelRounding))
+  ) u_control (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tvalid),
-    .data_o  (uses_random)
-  );
-
-  delay_line #(
-    .Width (1),
-    .Stages(Latency - EarlyStages)
-  ) u_valid_late (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (uses_random),
-    .data_o  (m_axis_tvalid)
+    .valid_i (s_axis_tvalid),
+    .enable_o(s_axis_tready),
+    .random_next_o,
+    .valid_o (m_axis_tvalid),
+    .ready_i (m_axis_tready)
   );
 
   delay_line #(
     .Width (Lanes + 1),
     .Stages(Latency)
-  ) u_control (
+  ) u_along (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
+    .enable_i(s_axis_tready),
     .data_i  ({s_axis_tlast, s_axis_tkeep}),
     .data_o  ({m_axis_tlast, m_axis_tkeep})
   );
 
   for (genvar j = 0; j < Lanes; j++) begin : gen_lane
     update_lane #(
-      .DataWidth(DataWidth),
-      .ModelWidth(ModelWidth),
-      .ModelRounding(ModelRounding),
-      .ModelOverflow(ModelOverflow),
-      .RandomBits(RandomBits),
-      .Centered(Centered),
-      .CoefficientWidth(CoefficientWidth),
-      .ProductCut(ProductCut),
-      .ProductRounding(ProductRounding),
-      .IncrementWidth(IncrementWidth),
+      .DataWidth        (DataWidth),
+      .ModelWidth       (ModelWidth),
+      .ModelRounding    (ModelRounding),
+      .ModelOverflow    (ModelOverflow),
+      .RandomBits       (RandomBits),
+      .Centered         (Centered),
+      .CoefficientWidth (CoefficientWidth),
+      .ProductCut       (ProductCut),
+      .ProductRounding  (ProductRounding),
+      .IncrementWidth   (IncrementWidth),
       .IncrementFraction(IncrementFraction),
       .IncrementOverflow(IncrementOverflow),
-      .MaxExponent(MaxExponent),
-      .MultiplyStages(MultiplyStages),
-      .ProductStages(ProductStages),
-      .IncrementStages(IncrementStages),
-      .ModelStages(ModelStages)
+      .MaxExponent      (MaxExponent),
+      .MultiplyStages   (MultiplyStages),
+      .ProductStages    (ProductStages),
+      .IncrementStages  (IncrementStages),
+      .ModelStages      (ModelStages)
     ) u_lane (
       .clk_i,
       .rst_ni,
-      .enable_i            (enable),
+      .enable_i            (s_axis_tready),
       .keep_i              (s_axis_tkeep[j]),
       .coefficient_i       (s_axis_tuser[ExponentWidth+:CoefficientWidth]),
       .data_i              (s_axis_tdata[j*DataWidth+:DataWidth]),
