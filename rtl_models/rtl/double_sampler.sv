@@ -80,46 +80,35 @@ module double_sampler
   localparam int unsigned SampleWidth = SampleBits + (SampleSigned ? 0 : 1);
   localparam int unsigned Latency = double_sampler_latency(SampleStages, WordStages);
 
-  if (Lanes < 1 || Lanes > 256 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+  if (Lanes < 1 || Lanes > 256 || 1 << $clog2(Lanes) != Lanes)
     $error("double_sampler Lanes: got %0d; allowed: a power of two to 256", Lanes);
-  end
-  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+  if (DataWidth < 2 || DataWidth > 32)
     $error("double_sampler DataWidth: got %0d; allowed: 2 to 32", DataWidth);
-  end
-  if (TableColumns == 0 && DataWidth < SampleWidth) begin : gen_refuse_narrow_data
+  if (TableColumns == 0 && DataWidth < SampleWidth)
     $error(
         "double_sampler DataWidth: got %0d; allowed: at least %0d, the bits of a signed sample",
         DataWidth,
         SampleWidth
     );
-  end
-  if (SampleBits < (SampleSigned ? 2 : 1) || SampleBits > 8) begin : gen_refuse_sample_bits
+  if (SampleBits < (SampleSigned ? 2 : 1) || SampleBits > 8)
     $error("double_sampler SampleBits: got %0d; allowed: 1 to 8, 2 to 8 if signed", SampleBits);
-  end
-  if (Samples < 1 || Samples > 16 || EntryWidth > 32) begin : gen_refuse_samples
+  if (Samples < 1 || Samples > 16 || EntryWidth > 32)
     $error("double_sampler Samples: got %0d; allowed: 1 to 16, of at most 32 bits", Samples);
-  end
-  if (DotSample >= Samples) begin : gen_refuse_dot_sample
+  if (DotSample >= Samples)
     $error("double_sampler DotSample: got %0d; allowed: below Samples", DotSample);
-  end
-  if (UpdateSample >= Samples) begin : gen_refuse_update_sample
+  if (UpdateSample >= Samples)
     $error("double_sampler UpdateSample: got %0d; allowed: below Samples", UpdateSample);
-  end
-  if (TableColumns > (SampleSigned ? 0 : 65536)) begin : gen_refuse_table_columns
+  if (TableColumns > (SampleSigned ? 0 : 65536))
     $error(
         "double_sampler TableColumns: got %0d; allowed: 0 to 65536, 0 if samples are signed",
         TableColumns
     );
-  end
-  if (RecordWidth < 1) begin : gen_refuse_record_width
+  if (RecordWidth < 1)
     $error("double_sampler RecordWidth: got %0d; allowed: at least 1", RecordWidth);
-  end
-  if (SampleStages > 4) begin : gen_refuse_sample_stages
+  if (SampleStages > 4)
     $error("double_sampler SampleStages: got %0d; allowed: 0 to 4", SampleStages);
-  end
-  if (WordStages < 1 || WordStages > 4) begin : gen_refuse_word_stages
+  if (WordStages < 1 || WordStages > 4)
     $error("double_sampler WordStages: got %0d; allowed: 1 to 4", WordStages);
-  end
 
   logic enable;
   assign enable = ~m_axis_tvalid | m_axis_tready;
