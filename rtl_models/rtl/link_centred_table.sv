@@ -181,7 +181,7 @@ module link_centred_table
     .valid_i      (s_axis_tvalid),
     .enable_o     (s_axis_tready),
     .value_i      (sum_q),
-    .multiplier_i(slope_q),
+    .multiplier_i (slope_q),
     .shift_i,
     .random_i,
     .random_next_o,
