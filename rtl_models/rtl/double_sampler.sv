@@ -125,37 +125,28 @@ module double_sampler
     .data_o  ({m_axis_tuser, m_axis_tlast, m_axis_tvalid})
   );
 
-  // The number of a beat where beats have tables of their own, and the place that a write goes to
   logic [BeatWidth-1:0] beat;
-  logic [PlaceWidth-1:0] write_place;
-  logic [Lanes-1:0] writes;
+  logic [PlaceWidth-1:0] place;
+  logic [Lanes-1:0] write;
 
-  if (Tables < 2) begin : gen_one_table
-    assign beat = BeatWidth'(0);
-    assign write_place = table_address_i[SampleBits-1:0];
-  end else begin : gen_tables
-    logic [BeatWidth-1:0] beat_q;
-    assign beat = beat_q;
-    assign write_place = {
-      table_address_i[AddressWidth-1-:BeatWidth], table_address_i[SampleBits-1:0]
-    };
-
-    always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) begin
-        beat_q <= BeatWidth'(0);
-      end else if (s_axis_tvalid & enable) begin
-        beat_q <= s_axis_tlast ? BeatWidth'(0) : beat_q + BeatWidth'(1);
-      end
-    end
-  end
+  table_access #(
+    .Lanes     (Lanes),
+    .SampleBits(SampleBits),
+    .Tables    (Tables),
+    .LaneWidth (LaneWidth)
+  ) u_access (
+    .clk_i,
+    .rst_ni,
+    .taken_i  (s_axis_tvalid & enable),
+    .last_i   (s_axis_tlast),
+    .beat_o   (beat),
+    .write_i  (table_write_i),
+    .address_i(table_address_i),
+    .write_o  (write),
+    .place_o  (place)
+  );
 
   for (genvar j = 0; j < Lanes; j++) begin : gen_lane
-    if (LaneWidth == 0) begin : gen_every_write
-      assign writes[j] = table_write_i;
-    end else begin : gen_own_writes
-      assign writes[j] = table_write_i & table_address_i[SampleBits+:LaneWidth] == LaneWidth'(j);
-    end
-
     sample_lane #(
       .DataWidth   (DataWidth),
       .SampleBits  (SampleBits),
@@ -173,8 +164,8 @@ module double_sampler
       .enable_i       (enable),
       .entry_i        (s_axis_tdata[j*EntryWidth+:EntryWidth]),
       .beat_i         (beat),
-      .table_write_i  (writes[j]),
-      .table_address_i(write_place),
+      .table_write_i  (write[j]),
+      .table_address_i(place),
       .table_data_i,
       .dot_o          (m_axis_tdata[j*DataWidth+:DataWidth]),
       .update_o       (m_axis_tdata[(Lanes+j)*DataWidth+:DataWidth])
