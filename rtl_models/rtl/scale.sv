@@ -54,6 +54,8 @@ module scale
   localparam int unsigned ProductWidth = ValueWidth + MultiplierWidth;
   localparam int unsigned RoundedWidth = rounded_width(ProductWidth + MaxShift, 1'b1, MaxShift);
 
+  if (Rounding == TRN_MAG) $error("scale Rounding: got TRN_MAG; allowed: any other mode");
+
   logic signed [ProductWidth-1:0] product_d, product_q;
   logic signed [RoundedWidth-1:0] rounded_d, rounded_q;
   logic signed [OutputWidth-1:0] value_d;
