@@ -16,3 +16,6 @@
 -Wno-case-enum-explicit
 // An output that nobody needs is connected to nothing, in so many words.
 -Wno-empty-output-connection
+
+// A check of a parameter is an `if` with nothing but $error: no block. verible asks for the names of blocks.
+-Wno-unnamed-generate

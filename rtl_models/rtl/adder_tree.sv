@@ -27,12 +27,8 @@ module adder_tree #(
   output logic signed [SumWidth-1:0] sum_o
 );
 
-  if (Lanes < 1) begin : gen_refuse_lanes
-    $error("adder_tree Lanes: got %0d; allowed: at least 1", Lanes);
-  end
-  if (Width < 1) begin : gen_refuse_width
-    $error("adder_tree Width: got %0d; allowed: at least 1", Width);
-  end
+  if (Lanes < 1) $error("adder_tree Lanes: got %0d; allowed: at least 1", Lanes);
+  if (Width < 1) $error("adder_tree Width: got %0d; allowed: at least 1", Width);
 
   for (genvar level = 0; level <= Levels; level++) begin : gen_level
     localparam int unsigned Count = 1 << (Levels - level);

@@ -22,9 +22,7 @@ module delay_line #(
   output logic [Width-1:0] data_o
 );
 
-  if (Width < 1) begin : gen_refuse_width
-    $error("delay_line Width: got %0d; allowed: at least 1", Width);
-  end
+  if (Width < 1) $error("delay_line Width: got %0d; allowed: at least 1", Width);
 
   if (Stages == 0) begin : gen_wire
     assign data_o = data_i;

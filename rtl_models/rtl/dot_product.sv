@@ -61,168 +61,91 @@ module dot_product
   input  logic                                     m_axis_tready
 );
 
-  localparam int unsigned ProductWidth = DataWidth + ModelWidth;
-  localparam int unsigned TreeWidth = ProductWidth + unsigned'($clog2(Lanes));
-  localparam int unsigned BeatWidth = TreeWidth + MaxExponent;
-  localparam int unsigned ExactWidth = larger(BeatWidth, AccumulatorWidth) + 1;
-  localparam int unsigned TreeStages = adder_tree_latency(Lanes, LevelsPerStage);
+  localparam int unsigned BeatWidth = DataWidth + ModelWidth + unsigned'($clog2(
+      Lanes
+  )) + MaxExponent;
   localparam int unsigned Latency = dot_product_latency(
       Lanes, MultiplyStages, LevelsPerStage, ExponentStages
   );
 
-  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes)
     $error("dot_product Lanes: got %0d; allowed: a power of two", Lanes);
-  end
-  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+  if (DataWidth < 2 || DataWidth > 32)
     $error("dot_product DataWidth: got %0d; allowed: 2 to 32", DataWidth);
-  end
-  if (ModelWidth < 2 || ModelWidth > 32) begin : gen_refuse_model_width
+  if (ModelWidth < 2 || ModelWidth > 32)
     $error("dot_product ModelWidth: got %0d; allowed: 2 to 32", ModelWidth);
-  end
-  if (MaxExponent > 16) begin : gen_refuse_max_exponent
-    $error("dot_product MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
-  end
-  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
+  if (MaxExponent > 16) $error("dot_product MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
+  if (AccumulatorWidth < 2 || AccumulatorWidth > 64)
     $error("dot_product AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
-  end
-  if (RecordWidth < 1) begin : gen_refuse_record_width
-    $error("dot_product RecordWidth: got %0d; allowed: at least 1", RecordWidth);
-  end
-  if (CountWidth < 1) begin : gen_refuse_count_width
-    $error("dot_product CountWidth: got %0d; allowed: at least 1", CountWidth);
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
+  if (RecordWidth < 1) $error("dot_product RecordWidth: got %0d; allowed: at least 1", RecordWidth);
+  if (CountWidth < 1) $error("dot_product CountWidth: got %0d; allowed: at least 1", CountWidth);
+  if (MultiplyStages > 4)
     $error("dot_product MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
-  if (ExponentStages > 4) begin : gen_refuse_exponent_stages
+  if (ExponentStages > 4)
     $error("dot_product ExponentStages: got %0d; allowed: 0 to 4", ExponentStages);
-  end
 
   logic enable;
   assign enable = ~m_axis_tvalid | m_axis_tready;
   assign s_axis_tready = enable;
 
-  // Products
-  logic [Lanes*ProductWidth-1:0] products_d, products_q;
+  logic signed [BeatWidth-1:0] beat;
+  logic last, valid;
 
-  for (genvar j = 0; j < Lanes; j++) begin : gen_lane
-    logic signed [DataWidth-1:0] x;
-    logic signed [ModelWidth-1:0] z;
-    assign x = s_axis_tdata[j*DataWidth+:DataWidth];
-    assign z = s_axis_tdata[Lanes*DataWidth+j*ModelWidth+:ModelWidth];
-    assign products_d[j*ProductWidth+:ProductWidth] = ProductWidth'(x) * ProductWidth'(z);
-  end
-
-  delay_line #(
-    .Width (Lanes * ProductWidth),
-    .Stages(MultiplyStages)
-  ) u_multiply (
+  beat_sum #(
+    .Lanes         (Lanes),
+    .DataWidth     (DataWidth),
+    .ModelWidth    (ModelWidth),
+    .MaxExponent   (MaxExponent),
+    .MultiplyStages(MultiplyStages),
+    .LevelsPerStage(LevelsPerStage),
+    .ExponentStages(ExponentStages)
+  ) u_beat (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
-    .data_i  (products_d),
-    .data_o  (products_q)
-  );
-
-  // Their sum, and its shift
-  logic signed [TreeWidth-1:0] tree;
-  logic [ExponentWidth-1:0] exponent_q;
-  logic signed [BeatWidth-1:0] beat_d, beat_q;
-
-  adder_tree #(
-    .Lanes(Lanes),
-    .Width(ProductWidth),
-    .LevelsPerStage(LevelsPerStage)
-  ) u_tree (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .words_i (products_q),
-    .sum_o   (tree)
+    .enable_i  (enable),
+    .data_i    (s_axis_tdata[Lanes*DataWidth-1:0]),
+    .model_i   (s_axis_tdata[Lanes*DataWidth+:Lanes*ModelWidth]),
+    .exponent_i(s_axis_tuser[ExponentWidth-1:0]),
+    .sum_o     (beat)
   );
 
   delay_line #(
-    .Width (ExponentWidth),
-    .Stages(MultiplyStages + TreeStages)
-  ) u_exponent (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tuser[ExponentWidth-1:0]),
-    .data_o  (exponent_q)
-  );
-
-  assign beat_d = BeatWidth'(tree) <<< exponent_q;
-
-  delay_line #(
-    .Width (BeatWidth),
-    .Stages(ExponentStages)
-  ) u_shift (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (beat_d),
-    .data_o  (beat_q)
-  );
-
-  // What goes along with a beat
-  logic valid, last;
-  logic [RecordWidth-1:0] record;
-
-  delay_line #(
-    .Width (RecordWidth + 2),
+    .Width (2),
     .Stages(Latency - 1)
   ) u_control (
     .clk_i,
     .rst_ni,
     .enable_i(enable),
-    .data_i  ({s_axis_tuser[ExponentWidth+:RecordWidth], s_axis_tlast, s_axis_tvalid}),
-    .data_o  ({record, last, valid})
+    .data_i  ({s_axis_tlast, s_axis_tvalid}),
+    .data_o  ({last, valid})
   );
 
-  // The accumulator
-  logic first_q, valid_q, overflows;
-  logic signed [AccumulatorWidth-1:0] base, sum_d, sum_q;
-  logic signed [ExactWidth-1:0] exact;
-  logic [CountWidth-1:0] count_base, count_d, count_q;
-  logic [RecordWidth-1:0] record_q;
-
-  assign base = first_q ? $signed(AccumulatorWidth'(0)) : sum_q;
-  assign exact = ExactWidth'(base) + ExactWidth'(beat_q);
-
-  saturate #(
-    .InputWidth (ExactWidth),
-    .OutputWidth(AccumulatorWidth),
-    .Overflow   (AccumulatorOverflow)
-  ) u_overflow (
-    .value_i   (exact),
-    .value_o   (sum_d),
-    .overflow_o(overflows)
+  row_accumulator #(
+    .BeatWidth          (BeatWidth),
+    .AccumulatorWidth   (AccumulatorWidth),
+    .AccumulatorOverflow(AccumulatorOverflow),
+    .CountWidth         (CountWidth)
+  ) u_row (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .valid_i (valid),
+    .last_i  (last),
+    .beat_i  (beat),
+    .sum_o   (m_axis_tdata),
+    .count_o (m_axis_tuser[CountWidth-1:0]),
+    .valid_o (m_axis_tvalid)
   );
 
-  assign count_base = first_q ? CountWidth'(0) : count_q;
-  assign count_d = count_base + CountWidth'(overflows & ~&count_base);
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      first_q  <= 1'b1;
-      valid_q  <= 1'b0;
-      sum_q    <= AccumulatorWidth'(0);
-      count_q  <= CountWidth'(0);
-      record_q <= RecordWidth'(0);
-    end else if (enable) begin
-      valid_q <= valid & last;
-      if (valid) begin
-        first_q  <= last;
-        sum_q    <= sum_d;
-        count_q  <= count_d;
-        record_q <= record;
-      end
-    end
-  end
-
-  assign m_axis_tdata = sum_q;
-  assign m_axis_tuser = {record_q, count_q};
-  assign m_axis_tvalid = valid_q;
+  delay_line #(
+    .Width (RecordWidth),
+    .Stages(Latency)
+  ) u_record (
+    .clk_i,
+    .rst_ni,
+    .enable_i(enable),
+    .data_i  (s_axis_tuser[ExponentWidth+:RecordWidth]),
+    .data_o  (m_axis_tuser[CountWidth+:RecordWidth])
+  );
 
 endmodule

@@ -80,46 +80,35 @@ module double_sampler
   localparam int unsigned SampleWidth = SampleBits + (SampleSigned ? 0 : 1);
   localparam int unsigned Latency = double_sampler_latency(SampleStages, WordStages);
 
-  if (Lanes < 1 || Lanes > 256 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+  if (Lanes < 1 || Lanes > 256 || 1 << $clog2(Lanes) != Lanes)
     $error("double_sampler Lanes: got %0d; allowed: a power of two to 256", Lanes);
-  end
-  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+  if (DataWidth < 2 || DataWidth > 32)
     $error("double_sampler DataWidth: got %0d; allowed: 2 to 32", DataWidth);
-  end
-  if (TableColumns == 0 && DataWidth < SampleWidth) begin : gen_refuse_narrow_data
+  if (TableColumns == 0 && DataWidth < SampleWidth)
     $error(
         "double_sampler DataWidth: got %0d; allowed: at least %0d, the bits of a signed sample",
         DataWidth,
         SampleWidth
     );
-  end
-  if (SampleBits < (SampleSigned ? 2 : 1) || SampleBits > 8) begin : gen_refuse_sample_bits
+  if (SampleBits < (SampleSigned ? 2 : 1) || SampleBits > 8)
     $error("double_sampler SampleBits: got %0d; allowed: 1 to 8, 2 to 8 if signed", SampleBits);
-  end
-  if (Samples < 1 || Samples > 16 || EntryWidth > 32) begin : gen_refuse_samples
+  if (Samples < 1 || Samples > 16 || EntryWidth > 32)
     $error("double_sampler Samples: got %0d; allowed: 1 to 16, of at most 32 bits", Samples);
-  end
-  if (DotSample >= Samples) begin : gen_refuse_dot_sample
+  if (DotSample >= Samples)
     $error("double_sampler DotSample: got %0d; allowed: below Samples", DotSample);
-  end
-  if (UpdateSample >= Samples) begin : gen_refuse_update_sample
+  if (UpdateSample >= Samples)
     $error("double_sampler UpdateSample: got %0d; allowed: below Samples", UpdateSample);
-  end
-  if (TableColumns > (SampleSigned ? 0 : 65536)) begin : gen_refuse_table_columns
+  if (TableColumns > (SampleSigned ? 0 : 65536))
     $error(
         "double_sampler TableColumns: got %0d; allowed: 0 to 65536, 0 if samples are signed",
         TableColumns
     );
-  end
-  if (RecordWidth < 1) begin : gen_refuse_record_width
+  if (RecordWidth < 1)
     $error("double_sampler RecordWidth: got %0d; allowed: at least 1", RecordWidth);
-  end
-  if (SampleStages > 4) begin : gen_refuse_sample_stages
+  if (SampleStages > 4)
     $error("double_sampler SampleStages: got %0d; allowed: 0 to 4", SampleStages);
-  end
-  if (WordStages < 1 || WordStages > 4) begin : gen_refuse_word_stages
+  if (WordStages < 1 || WordStages > 4)
     $error("double_sampler WordStages: got %0d; allowed: 1 to 4", WordStages);
-  end
 
   logic enable;
   assign enable = ~m_axis_tvalid | m_axis_tready;
@@ -136,37 +125,28 @@ module double_sampler
     .data_o  ({m_axis_tuser, m_axis_tlast, m_axis_tvalid})
   );
 
-  // The number of a beat where beats have tables of their own, and the place that a write goes to
   logic [BeatWidth-1:0] beat;
-  logic [PlaceWidth-1:0] write_place;
-  logic [Lanes-1:0] writes;
+  logic [PlaceWidth-1:0] place;
+  logic [Lanes-1:0] write;
 
-  if (Tables < 2) begin : gen_one_table
-    assign beat = BeatWidth'(0);
-    assign write_place = table_address_i[SampleBits-1:0];
-  end else begin : gen_tables
-    logic [BeatWidth-1:0] beat_q;
-    assign beat = beat_q;
-    assign write_place = {
-      table_address_i[AddressWidth-1-:BeatWidth], table_address_i[SampleBits-1:0]
-    };
-
-    always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) begin
-        beat_q <= BeatWidth'(0);
-      end else if (s_axis_tvalid & enable) begin
-        beat_q <= s_axis_tlast ? BeatWidth'(0) : beat_q + BeatWidth'(1);
-      end
-    end
-  end
+  table_access #(
+    .Lanes     (Lanes),
+    .SampleBits(SampleBits),
+    .Tables    (Tables),
+    .LaneWidth (LaneWidth)
+  ) u_access (
+    .clk_i,
+    .rst_ni,
+    .taken_i  (s_axis_tvalid & enable),
+    .last_i   (s_axis_tlast),
+    .beat_o   (beat),
+    .write_i  (table_write_i),
+    .address_i(table_address_i),
+    .write_o  (write),
+    .place_o  (place)
+  );
 
   for (genvar j = 0; j < Lanes; j++) begin : gen_lane
-    if (LaneWidth == 0) begin : gen_every_write
-      assign writes[j] = table_write_i;
-    end else begin : gen_own_writes
-      assign writes[j] = table_write_i & table_address_i[SampleBits+:LaneWidth] == LaneWidth'(j);
-    end
-
     sample_lane #(
       .DataWidth   (DataWidth),
       .SampleBits  (SampleBits),
@@ -184,8 +164,8 @@ module double_sampler
       .enable_i       (enable),
       .entry_i        (s_axis_tdata[j*EntryWidth+:EntryWidth]),
       .beat_i         (beat),
-      .table_write_i  (writes[j]),
-      .table_address_i(write_place),
+      .table_write_i  (write[j]),
+      .table_address_i(place),
       .table_data_i,
       .dot_o          (m_axis_tdata[j*DataWidth+:DataWidth]),
       .update_o       (m_axis_tdata[(Lanes+j)*DataWidth+:DataWidth])

@@ -33,18 +33,11 @@ module lfsr
   output logic [31:0]      word_o
 );
 
-  if (Width < 32 || Width > 64) begin : gen_refuse_width
-    $error("lfsr Width: got %0d; allowed: 32 to 64", Width);
-  end
-  if (!Taps[Width-1]) begin : gen_refuse_taps
+  if (Width < 32 || Width > 64) $error("lfsr Width: got %0d; allowed: 32 to 64", Width);
+  if (!Taps[Width-1])
     $error("lfsr Taps: got %0h; allowed: the bit of exponent %0d set", Taps, Width);
-  end
-  if (Leap < 1 || Leap > 64) begin : gen_refuse_leap
-    $error("lfsr Leap: got %0d; allowed: 1 to 64", Leap);
-  end
-  if (ResetSeed == 32'd0) begin : gen_refuse_reset_seed
-    $error("lfsr ResetSeed: got %0d; allowed: 1 to 4294967295", ResetSeed);
-  end
+  if (Leap < 1 || Leap > 64) $error("lfsr Leap: got %0d; allowed: 1 to 64", Leap);
+  if (ResetSeed == 32'd0) $error("lfsr ResetSeed: got %0d; allowed: 1 to 4294967295", ResetSeed);
 
   // The bits whose parity is bit `index` after `Leap` steps. One step earlier, a bit that lies one
   // higher counts, and bit 0 counts if an odd number of the bits that it toggles do.

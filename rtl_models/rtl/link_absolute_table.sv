@@ -85,11 +85,9 @@ module link_absolute_table
   input  logic                                  m_axis_tready
 );
 
-  localparam int unsigned SumWidth = AccumulatorWidth + 1;
   localparam int unsigned DifferenceWidth = TableWidth + 1;
-  localparam bit IsStochastic = is_stochastic(CoefficientRounding);
-  localparam int unsigned IndexStages = IndexMultiplyStages + IndexRoundStages;
-  localparam int unsigned EarlyStages = OffsetStages + IndexStages + TableStages + MultiplyStages;
+  localparam int unsigned LookupStages = OffsetStages + IndexMultiplyStages + IndexRoundStages;
+  localparam int unsigned EarlyStages = LookupStages + TableStages + MultiplyStages;
   localparam int unsigned Latency = link_table_latency(
       OffsetStages,
       IndexMultiplyStages,
@@ -100,196 +98,94 @@ module link_absolute_table
       SaturateStages
   );
 
-  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
-    $error("link_absolute_table AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
-  end
-  if (CoefficientWidth < 2 || CoefficientWidth > 32) begin : gen_refuse_coefficient_width
-    $error("link_absolute_table CoefficientWidth: got %0d; allowed: 2 to 32", CoefficientWidth);
-  end
-  if (MultiplierWidth < 2 || MultiplierWidth > 24) begin : gen_refuse_multiplier_width
-    $error("link_absolute_table MultiplierWidth: got %0d; allowed: 2 to 24", MultiplierWidth);
-  end
-  if (TableWidth < 2 || TableWidth > 24) begin : gen_refuse_table_width
+  if (TableWidth < 2 || TableWidth > 24)
     $error("link_absolute_table TableWidth: got %0d; allowed: 2 to 24", TableWidth);
-  end
-  if (IndexWidth < 2 || IndexWidth > 12) begin : gen_refuse_index_width
-    $error("link_absolute_table IndexWidth: got %0d; allowed: 2 to 12", IndexWidth);
-  end
-  if (CoefficientRounding == TRN_MAG) begin : gen_refuse_coefficient_rounding
-    $error("link_absolute_table CoefficientRounding: got TRN_MAG; allowed: any other mode");
-  end
-  if (MaxShift > 62) begin : gen_refuse_max_shift
-    $error("link_absolute_table MaxShift: got %0d; allowed: 0 to 62", MaxShift);
-  end
-  if (OffsetStages > 4) begin : gen_refuse_offset_stages
-    $error("link_absolute_table OffsetStages: got %0d; allowed: 0 to 4", OffsetStages);
-  end
-  if (IndexMultiplyStages > 4) begin : gen_refuse_index_multiply_stages
-    $error(
-        "link_absolute_table IndexMultiplyStages: got %0d; allowed: 0 to 4", IndexMultiplyStages
-    );
-  end
-  if (IndexRoundStages > 4) begin : gen_refuse_index_round_stages
-    $error("link_absolute_table IndexRoundStages: got %0d; allowed: 0 to 4", IndexRoundStages);
-  end
-  if (TableStages > 4) begin : gen_refuse_table_stages
+  if (TableStages > 4)
     $error("link_absolute_table TableStages: got %0d; allowed: 0 to 4", TableStages);
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
-    $error("link_absolute_table MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
-  if (RoundStages > 4) begin : gen_refuse_round_stages
-    $error("link_absolute_table RoundStages: got %0d; allowed: 0 to 4", RoundStages);
-  end
-  if (SaturateStages < 1 || SaturateStages > 4) begin : gen_refuse_saturate_stages
-    $error("link_absolute_table SaturateStages: got %0d; allowed: 1 to 4", SaturateStages);
-  end
 
-  logic enable, uses_random;
-  assign enable = ~m_axis_tvalid | m_axis_tready;
-  assign s_axis_tready = enable;
-  assign random_next_o = IsStochastic & enable & uses_random;
-
-  delay_line #(
-    .Width (1),
-    .Stages(EarlyStages)
-  ) u_valid_early (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tvalid),
-    .data_o  (uses_random)
-  );
-
-  delay_line #(
-    .Width (1),
-    .Stages(Latency - EarlyStages)
-  ) u_valid_late (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (uses_random),
-    .data_o  (m_axis_tvalid)
-  );
-
-  // v = t + offset
-  logic signed [AccumulatorWidth-1:0] total, offset;
-  logic signed [SumWidth-1:0] sum_d, sum_q;
-
-  assign total = s_axis_tdata;
-  assign offset = s_axis_tuser[AccumulatorWidth-1:0];
-  assign sum_d = SumWidth'(total) + SumWidth'(offset);
-
-  delay_line #(
-    .Width (SumWidth),
-    .Stages(OffsetStages)
-  ) u_offset (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (sum_d),
-    .data_o  (sum_q)
-  );
+  logic signed [AccumulatorWidth:0] unused_sum;
+  logic signed [IndexWidth-1:0] index;
+  logic signed [TableWidth-1:0] target;
 
   // Index u
-  logic signed [IndexWidth-1:0] index;
-  logic index_overflow;
-
-  scale #(
-    .ValueWidth    (SumWidth),
-    .MultiplierWidth(MultiplierWidth),
-    .OutputWidth   (IndexWidth),
-    .Rounding      (TIES_POS),
-    .Overflow      (SAT),
-    .MaxShift(MaxShift),
-    .MultiplyStages(IndexMultiplyStages),
-    .RoundStages   (0),
-    .SaturateStages(IndexRoundStages)
+  link_index #(
+    .Unit               ("link_absolute_table"),
+    .AccumulatorWidth   (AccumulatorWidth),
+    .RestWidth          (TableWidth),
+    .MultiplierWidth    (MultiplierWidth),
+    .IndexWidth         (IndexWidth),
+    .MaxShift           (MaxShift),
+    .OffsetStages       (OffsetStages),
+    .IndexMultiplyStages(IndexMultiplyStages),
+    .IndexRoundStages   (IndexRoundStages),
+    .LateStages         (Latency - LookupStages)
   ) u_index (
     .clk_i,
     .rst_ni,
-    .enable_i    (enable),
-    .value_i     (sum_q),
+    .enable_i    (s_axis_tready),
     .multiplier_i(index_multiplier_i),
     .shift_i     (index_shift_i),
-    .random_i    (1'b0),
-    .value_o     (index),
-    .overflow_o  (index_overflow)
-  );
-
-  delay_line #(
-    .Width (IndexWidth + 1),
-    .Stages(TableStages + MultiplyStages + RoundStages + SaturateStages)
-  ) u_index_out (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  ({index, index_overflow}),
-    .data_o  (m_axis_tuser[IndexWidth+1:1])
+    .total_i     (s_axis_tdata),
+    .record_i    (s_axis_tuser),
+    .sum_o       (unused_sum),
+    .index_o     (index),
+    .late_o      (m_axis_tuser[IndexWidth+1:1]),
+    .rest_o      (target)
   );
 
   // table[u] - G
   logic signed [TableWidth-1:0] table_q[1<<IndexWidth];
-  logic signed [TableWidth-1:0] value, target;
-  logic signed [DifferenceWidth-1:0] difference_d, difference_q;
+  logic signed [TableWidth-1:0] value;
+  logic signed [DifferenceWidth-1:0] difference, difference_q;
   logic [IndexWidth-1:0] entry;
 
   // Adding half the range to a signed index is inverting its sign bit.
   assign entry = {~index[IndexWidth-1], index[IndexWidth-2:0]};
   assign value = table_q[entry];
-  assign difference_d = DifferenceWidth'(value) - DifferenceWidth'(target);
+  assign difference = DifferenceWidth'(value) - DifferenceWidth'(target);
 
   always_ff @(posedge clk_i) begin
     if (table_write_i) table_q[table_address_i] <= table_data_i;
   end
 
   delay_line #(
-    .Width (TableWidth),
-    .Stages(OffsetStages + IndexStages)
-  ) u_target (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tuser[AccumulatorWidth+:TableWidth]),
-    .data_o  (target)
-  );
-
-  delay_line #(
     .Width (DifferenceWidth),
     .Stages(TableStages)
-  ) u_difference (
+  ) u_table (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
-    .data_i  (difference_d),
+    .enable_i(s_axis_tready),
+    .data_i  (difference),
     .data_o  (difference_q)
   );
 
   // Coefficient c
-  scale #(
-    .ValueWidth (DifferenceWidth),
-    .MultiplierWidth(MultiplierWidth),
-    .OutputWidth(CoefficientWidth),
-    .Rounding   (CoefficientRounding),
-    .Overflow   (CoefficientOverflow),
-    .RandomBits (IsStochastic ? 32 : 0),
-    .MaxShift(MaxShift),
-    .MultiplyStages(MultiplyStages),
-    .RoundStages(RoundStages),
-    .SaturateStages(SaturateStages)
+  link_coefficient #(
+    .Unit               ("link_absolute_table"),
+    .ValueWidth         (DifferenceWidth),
+    .MultiplierWidth    (MultiplierWidth),
+    .CoefficientWidth   (CoefficientWidth),
+    .CoefficientRounding(CoefficientRounding),
+    .CoefficientOverflow(CoefficientOverflow),
+    .MaxShift           (MaxShift),
+    .EarlyStages        (EarlyStages),
+    .MultiplyStages     (MultiplyStages),
+    .RoundStages        (RoundStages),
+    .SaturateStages     (SaturateStages)
   ) u_coefficient (
     .clk_i,
     .rst_ni,
-    .enable_i    (enable),
-    .value_i     (difference_q),
+    .valid_i      (s_axis_tvalid),
+    .enable_o     (s_axis_tready),
+    .value_i      (difference_q),
     .multiplier_i,
     .shift_i,
-    .random_i    (random_i[(IsStochastic ? 31 : 0):0]),
-    .value_o     (m_axis_tdata),
-    .overflow_o  (m_axis_tuser[0])
+    .random_i,
+    .random_next_o,
+    .coefficient_o(m_axis_tdata),
+    .overflow_o   (m_axis_tuser[0]),
+    .valid_o      (m_axis_tvalid),
+    .ready_i      (m_axis_tready)
   );
-
-  logic unused;
-  assign unused = ^random_i;
 
 endmodule

@@ -66,62 +66,12 @@ module link_affine
   localparam int unsigned Latency = link_affine_latency(
       OffsetStages, MultiplyStages, RoundStages, SaturateStages
   );
-  localparam bit IsStochastic = is_stochastic(CoefficientRounding);
 
-  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
+  if (AccumulatorWidth < 2 || AccumulatorWidth > 64)
     $error("link_affine AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
-  end
-  if (CoefficientWidth < 2 || CoefficientWidth > 32) begin : gen_refuse_coefficient_width
-    $error("link_affine CoefficientWidth: got %0d; allowed: 2 to 32", CoefficientWidth);
-  end
-  if (MultiplierWidth < 2 || MultiplierWidth > 24) begin : gen_refuse_multiplier_width
+  if (MultiplierWidth < 2 || MultiplierWidth > 24)
     $error("link_affine MultiplierWidth: got %0d; allowed: 2 to 24", MultiplierWidth);
-  end
-  if (CoefficientRounding == TRN_MAG) begin : gen_refuse_coefficient_rounding
-    $error("link_affine CoefficientRounding: got TRN_MAG; allowed: any other mode");
-  end
-  if (MaxShift > 62) begin : gen_refuse_max_shift
-    $error("link_affine MaxShift: got %0d; allowed: 0 to 62", MaxShift);
-  end
-  if (OffsetStages > 4) begin : gen_refuse_offset_stages
-    $error("link_affine OffsetStages: got %0d; allowed: 0 to 4", OffsetStages);
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
-    $error("link_affine MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
-  if (RoundStages > 4) begin : gen_refuse_round_stages
-    $error("link_affine RoundStages: got %0d; allowed: 0 to 4", RoundStages);
-  end
-  if (SaturateStages < 1 || SaturateStages > 4) begin : gen_refuse_saturate_stages
-    $error("link_affine SaturateStages: got %0d; allowed: 1 to 4", SaturateStages);
-  end
-
-  logic enable, uses_random;
-  assign enable = ~m_axis_tvalid | m_axis_tready;
-  assign s_axis_tready = enable;
-  assign random_next_o = IsStochastic & enable & uses_random;
-
-  delay_line #(
-    .Width (1),
-    .Stages(EarlyStages)
-  ) u_valid_early (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tvalid),
-    .data_o  (uses_random)
-  );
-
-  delay_line #(
-    .Width (1),
-    .Stages(Latency - EarlyStages)
-  ) u_valid_late (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (uses_random),
-    .data_o  (m_axis_tvalid)
-  );
+  if (OffsetStages > 4) $error("link_affine OffsetStages: got %0d; allowed: 0 to 4", OffsetStages);
 
   logic signed [AccumulatorWidth-1:0] total, offset;
   logic signed [SumWidth-1:0] sum_d, sum_q;
@@ -136,35 +86,37 @@ module link_affine
   ) u_offset (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
+    .enable_i(s_axis_tready),
     .data_i  (sum_d),
     .data_o  (sum_q)
   );
 
-  scale #(
-    .ValueWidth (SumWidth),
-    .MultiplierWidth(MultiplierWidth),
-    .OutputWidth(CoefficientWidth),
-    .Rounding   (CoefficientRounding),
-    .Overflow   (CoefficientOverflow),
-    .RandomBits (IsStochastic ? 32 : 0),
-    .MaxShift(MaxShift),
-    .MultiplyStages(MultiplyStages),
-    .RoundStages(RoundStages),
-    .SaturateStages(SaturateStages)
+  link_coefficient #(
+    .Unit               ("link_affine"),
+    .ValueWidth         (SumWidth),
+    .MultiplierWidth    (MultiplierWidth),
+    .CoefficientWidth   (CoefficientWidth),
+    .CoefficientRounding(CoefficientRounding),
+    .CoefficientOverflow(CoefficientOverflow),
+    .MaxShift           (MaxShift),
+    .EarlyStages        (EarlyStages),
+    .MultiplyStages     (MultiplyStages),
+    .RoundStages        (RoundStages),
+    .SaturateStages     (SaturateStages)
   ) u_coefficient (
     .clk_i,
     .rst_ni,
-    .enable_i    (enable),
-    .value_i     (sum_q),
+    .valid_i      (s_axis_tvalid),
+    .enable_o     (s_axis_tready),
+    .value_i      (sum_q),
     .multiplier_i,
     .shift_i,
-    .random_i    (random_i[(IsStochastic ? 31 : 0):0]),
-    .value_o     (m_axis_tdata),
-    .overflow_o  (m_axis_tuser)
+    .random_i,
+    .random_next_o,
+    .coefficient_o(m_axis_tdata),
+    .overflow_o   (m_axis_tuser),
+    .valid_o      (m_axis_tvalid),
+    .ready_i      (m_axis_tready)
   );
-
-  logic unused;
-  assign unused = ^random_i;
 
 endmodule

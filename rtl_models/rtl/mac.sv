@@ -50,18 +50,11 @@ module mac
   localparam int unsigned ProductWidth = LeftWidth + RightWidth;
   localparam int unsigned ExactWidth = larger(ProductWidth, AccumulatorWidth) + 1;
 
-  if (AWidth < 1 || AWidth > 32) begin : gen_refuse_a_width
-    $error("mac AWidth: got %0d; allowed: 1 to 32", AWidth);
-  end
-  if (BWidth < 1 || BWidth > 32) begin : gen_refuse_b_width
-    $error("mac BWidth: got %0d; allowed: 1 to 32", BWidth);
-  end
-  if (AccumulatorWidth < 2 || AccumulatorWidth > 64) begin : gen_refuse_accumulator_width
+  if (AWidth < 1 || AWidth > 32) $error("mac AWidth: got %0d; allowed: 1 to 32", AWidth);
+  if (BWidth < 1 || BWidth > 32) $error("mac BWidth: got %0d; allowed: 1 to 32", BWidth);
+  if (AccumulatorWidth < 2 || AccumulatorWidth > 64)
     $error("mac AccumulatorWidth: got %0d; allowed: 2 to 64", AccumulatorWidth);
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
-    $error("mac MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
+  if (MultiplyStages > 4) $error("mac MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
 
   logic signed [LeftWidth-1:0] left;
   logic signed [RightWidth-1:0] right;

@@ -5,8 +5,8 @@
 ///
 /// Streams are AXI4-Stream; a beat of updated words leaves bittrue_pkg::model_update_latency(...)
 /// cycles after it was taken; while it waits, everything waits. The random words come from the
-/// generators at the moment of use: `random_next_o` is high in the cycle in which a beat uses them,
-/// whatever stalls, padding lanes included.
+/// generators at the moment of use: `random_next_o` is high in the cycle in which a stochastic
+/// rounding uses them, whatever stalls, padding lanes included.
 module model_update
   import bittrue_pkg::*;
 #(
@@ -92,125 +92,93 @@ module model_update
       MultiplyStages, ProductStages, IncrementStages, ModelStages
   );
 
-  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes) begin : gen_refuse_lanes
+  if (Lanes < 1 || 1 << $clog2(Lanes) != Lanes)
     $error("model_update Lanes: got %0d; allowed: a power of two", Lanes);
-  end
-  if (DataWidth < 2 || DataWidth > 32) begin : gen_refuse_data_width
+  if (DataWidth < 2 || DataWidth > 32)
     $error("model_update DataWidth: got %0d; allowed: 2 to 32", DataWidth);
-  end
-  if (ModelWidth < 2 || ModelWidth > 32) begin : gen_refuse_model_width
+  if (ModelWidth < 2 || ModelWidth > 32)
     $error("model_update ModelWidth: got %0d; allowed: 2 to 32", ModelWidth);
-  end
-  if (CoefficientWidth < 2 || CoefficientWidth > 32) begin : gen_refuse_coefficient_width
+  if (CoefficientWidth < 2 || CoefficientWidth > 32)
     $error("model_update CoefficientWidth: got %0d; allowed: 2 to 32", CoefficientWidth);
-  end
-  if (IncrementWidth < 2 || IncrementWidth > 48) begin : gen_refuse_increment_width
+  if (IncrementWidth < 2 || IncrementWidth > 48)
     $error("model_update IncrementWidth: got %0d; allowed: 2 to 48", IncrementWidth);
-  end
-  if (IncrementFraction + MaxExponent >= IncrementWidth) begin : gen_refuse_increment_fraction
+  if (IncrementFraction + MaxExponent >= IncrementWidth)
     $error(
         "model_update IncrementFraction: got %0d; allowed: with MaxExponent, below IncrementWidth",
         IncrementFraction
     );
-  end
-  if (MaxExponent > 16) begin : gen_refuse_max_exponent
-    $error("model_update MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
-  end
-  if (ProductCut > 48) begin : gen_refuse_product_cut
-    $error("model_update ProductCut: got %0d; allowed: 0 to 48", ProductCut);
-  end
-  if (is_stochastic(ProductRounding)) begin : gen_refuse_product_rounding
+  if (MaxExponent > 16) $error("model_update MaxExponent: got %0d; allowed: 0 to 16", MaxExponent);
+  if (ProductCut > 48) $error("model_update ProductCut: got %0d; allowed: 0 to 48", ProductCut);
+  if (is_stochastic(ProductRounding))
     $error("model_update ProductRounding: got %0d; allowed: a deterministic mode", ProductRounding);
-  end
   if (is_stochastic(
           ModelRounding
-      ) ? WordBits % FieldWidth != 0 || RandomBits == 0 :
-          RandomBits != 0) begin : gen_refuse_random_bits
+      ) ? WordBits % FieldWidth != 0 || RandomBits == 0 : RandomBits != 0)
     $error(
         "model_update RandomBits: got %0d; allowed: a power of two to 32 if stochastic, else 0",
         RandomBits
     );
-  end
   if (ModelRounding == TRN_MAG && IncrementFraction == 0 && MaxExponent > 0)
-  begin : gen_refuse_model_rounding
     $error(
         "model_update ModelRounding: got TRN_MAG; allowed: others where a block may cut no bits"
     );
-  end
-  if (MultiplyStages > 4) begin : gen_refuse_multiply_stages
+  if (MultiplyStages > 4)
     $error("model_update MultiplyStages: got %0d; allowed: 0 to 4", MultiplyStages);
-  end
-  if (ProductStages > 4) begin : gen_refuse_product_stages
+  if (ProductStages > 4)
     $error("model_update ProductStages: got %0d; allowed: 0 to 4", ProductStages);
-  end
-  if (IncrementStages > 4) begin : gen_refuse_increment_stages
+  if (IncrementStages > 4)
     $error("model_update IncrementStages: got %0d; allowed: 0 to 4", IncrementStages);
-  end
-  if (ModelStages < 1 || ModelStages > 4) begin : gen_refuse_model_stages
+  if (ModelStages < 1 || ModelStages > 4)
     $error("model_update ModelStages: got %0d; allowed: 1 to 4", ModelStages);
-  end
 
-  logic enable, uses_random;
-  assign enable = ~m_axis_tvalid | m_axis_tready;
-  assign s_axis_tready = enable;
-  assign random_next_o = enable & uses_random;
-
-  delay_line #(
-    .Width (1),
-    .Stages(EarlyStages)
-  ) u_valid_early (
+  stream_control #(
+    .Stages        (Latency),
+    .StagesToRandom(EarlyStages),
+    .UsesRandom    (is_stochastic(ModelRounding))
+  ) u_control (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
-    .data_i  (s_axis_tvalid),
-    .data_o  (uses_random)
-  );
-
-  delay_line #(
-    .Width (1),
-    .Stages(Latency - EarlyStages)
-  ) u_valid_late (
-    .clk_i,
-    .rst_ni,
-    .enable_i(enable),
-    .data_i  (uses_random),
-    .data_o  (m_axis_tvalid)
+    .valid_i (s_axis_tvalid),
+    .enable_o(s_axis_tready),
+    .random_next_o,
+    .valid_o (m_axis_tvalid),
+    .ready_i (m_axis_tready)
   );
 
   delay_line #(
     .Width (Lanes + 1),
     .Stages(Latency)
-  ) u_control (
+  ) u_along (
     .clk_i,
     .rst_ni,
-    .enable_i(enable),
+    .enable_i(s_axis_tready),
     .data_i  ({s_axis_tlast, s_axis_tkeep}),
     .data_o  ({m_axis_tlast, m_axis_tkeep})
   );
 
   for (genvar j = 0; j < Lanes; j++) begin : gen_lane
     update_lane #(
-      .DataWidth(DataWidth),
-      .ModelWidth(ModelWidth),
-      .ModelRounding(ModelRounding),
-      .ModelOverflow(ModelOverflow),
-      .RandomBits(RandomBits),
-      .Centered(Centered),
-      .CoefficientWidth(CoefficientWidth),
-      .ProductCut(ProductCut),
-      .ProductRounding(ProductRounding),
-      .IncrementWidth(IncrementWidth),
+      .DataWidth        (DataWidth),
+      .ModelWidth       (ModelWidth),
+      .ModelRounding    (ModelRounding),
+      .ModelOverflow    (ModelOverflow),
+      .RandomBits       (RandomBits),
+      .Centered         (Centered),
+      .CoefficientWidth (CoefficientWidth),
+      .ProductCut       (ProductCut),
+      .ProductRounding  (ProductRounding),
+      .IncrementWidth   (IncrementWidth),
       .IncrementFraction(IncrementFraction),
       .IncrementOverflow(IncrementOverflow),
-      .MaxExponent(MaxExponent),
-      .MultiplyStages(MultiplyStages),
-      .ProductStages(ProductStages),
-      .IncrementStages(IncrementStages),
-      .ModelStages(ModelStages)
+      .MaxExponent      (MaxExponent),
+      .MultiplyStages   (MultiplyStages),
+      .ProductStages    (ProductStages),
+      .IncrementStages  (IncrementStages),
+      .ModelStages      (ModelStages)
     ) u_lane (
       .clk_i,
       .rst_ni,
-      .enable_i            (enable),
+      .enable_i            (s_axis_tready),
       .keep_i              (s_axis_tkeep[j]),
       .coefficient_i       (s_axis_tuser[ExponentWidth+:CoefficientWidth]),
       .data_i              (s_axis_tdata[j*DataWidth+:DataWidth]),

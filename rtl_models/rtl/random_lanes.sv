@@ -37,12 +37,9 @@ module random_lanes
   output logic [Lanes*RandomBits-1:0] random_o
 );
 
-  if (Lanes < 1 || Lanes > 256) begin : gen_refuse_lanes
-    $error("random_lanes Lanes: got %0d; allowed: 1 to 256", Lanes);
-  end
-  if (RandomBits < 1 || WordBits % larger(RandomBits, 1) != 0) begin : gen_refuse_random_bits
+  if (Lanes < 1 || Lanes > 256) $error("random_lanes Lanes: got %0d; allowed: 1 to 256", Lanes);
+  if (RandomBits < 1 || WordBits % larger(RandomBits, 1) != 0)
     $error("random_lanes RandomBits: got %0d; allowed: 1, 2, 4, 8, 16, 32", RandomBits);
-  end
 
   logic [32*Generators-1:0] words;
 

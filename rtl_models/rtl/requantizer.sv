@@ -52,21 +52,14 @@ module requantizer
   output logic                   overflow_o
 );
 
-  if (InputWidth < 1 || InputWidth > 64) begin : gen_refuse_input_width
+  if (InputWidth < 1 || InputWidth > 64)
     $error("requantizer InputWidth: got %0d; allowed: 1 to 64", InputWidth);
-  end
-  if (OutputWidth < 1 || OutputWidth > 64) begin : gen_refuse_output_width
+  if (OutputWidth < 1 || OutputWidth > 64)
     $error("requantizer OutputWidth: got %0d; allowed: 1 to 64", OutputWidth);
-  end
-  if (Cut < -64 || Cut > 64) begin : gen_refuse_cut
-    $error("requantizer Cut: got %0d; allowed: -64 to 64", Cut);
-  end
-  if (RoundStages > 4) begin : gen_refuse_round_stages
-    $error("requantizer RoundStages: got %0d; allowed: 0 to 4", RoundStages);
-  end
-  if (OverflowStages > 4) begin : gen_refuse_overflow_stages
+  if (Cut < -64 || Cut > 64) $error("requantizer Cut: got %0d; allowed: -64 to 64", Cut);
+  if (RoundStages > 4) $error("requantizer RoundStages: got %0d; allowed: 0 to 4", RoundStages);
+  if (OverflowStages > 4)
     $error("requantizer OverflowStages: got %0d; allowed: 0 to 4", OverflowStages);
-  end
 
   localparam int unsigned RoundedWidth = rounded_width(InputWidth, InputSigned, Cut);
   logic signed [RoundedWidth-1:0] rounded_d, rounded_q;

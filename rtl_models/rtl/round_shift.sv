@@ -37,17 +37,14 @@ module round_shift
   localparam int unsigned LeastBits = is_stochastic(Rounding) ? 1 : 0;
   localparam int unsigned MostBits = is_stochastic(Rounding) ? 32 : 0;
 
-  if (InputWidth < 1) begin : gen_refuse_input_width
-    $error("round_shift InputWidth: got %0d; allowed: at least 1", InputWidth);
-  end
-  if (RandomBits < LeastBits || RandomBits > MostBits) begin : gen_refuse_random_bits
+  if (InputWidth < 1) $error("round_shift InputWidth: got %0d; allowed: at least 1", InputWidth);
+  if (RandomBits < LeastBits || RandomBits > MostBits)
     $error(
         "round_shift RandomBits: got %0d; allowed: %0d to %0d with this Rounding",
         RandomBits,
         LeastBits,
         MostBits
     );
-  end
 
   logic signed [SignedWidth-1:0] value;
   if (InputSigned) begin : gen_value_signed

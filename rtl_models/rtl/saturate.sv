@@ -33,12 +33,8 @@ module saturate
   localparam logic [OutputWidth-1:0] Lowest = ~High;
   localparam logic [OutputWidth-1:0] Low = IsSymmetric ? Lowest + OutputWidth'(1'b1) : Lowest;
 
-  if (InputWidth < 1) begin : gen_refuse_input_width
-    $error("saturate InputWidth: got %0d; allowed: at least 1", InputWidth);
-  end
-  if (OutputWidth < 1) begin : gen_refuse_output_width
-    $error("saturate OutputWidth: got %0d; allowed: at least 1", OutputWidth);
-  end
+  if (InputWidth < 1) $error("saturate InputWidth: got %0d; allowed: at least 1", InputWidth);
+  if (OutputWidth < 1) $error("saturate OutputWidth: got %0d; allowed: at least 1", OutputWidth);
 
   logic signed [Width-1:0] value;
   logic is_negative, is_above, is_below;

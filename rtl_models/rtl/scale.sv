@@ -2,9 +2,8 @@
 
 /// Multiplies by a scale register and shifts right: overflow(round((value * multiplier) >> shift)).
 ///
-/// The shift is an input. The product is shifted up by what a smaller shift does not cut, and
-/// always cut by `MaxShift` bits: the zeros shifted in change no rounding. Result and flag appear
-/// MultiplyStages + RoundStages + SaturateStages enabled cycles after the operands.
+/// The shift is an input. Result and flag appear MultiplyStages + RoundStages + SaturateStages
+/// enabled cycles after the operands.
 module scale
   import bittrue_pkg::*;
 #(
@@ -53,15 +52,11 @@ module scale
 );
 
   localparam int unsigned ProductWidth = ValueWidth + MultiplierWidth;
-  localparam int unsigned AlignedWidth = ProductWidth + MaxShift;
-  localparam int unsigned RoundedWidth = rounded_width(AlignedWidth, 1'b1, MaxShift);
+  localparam int unsigned RoundedWidth = rounded_width(ProductWidth + MaxShift, 1'b1, MaxShift);
 
-  if (Rounding == TRN_MAG) begin : gen_refuse_rounding
-    $error("scale Rounding: got TRN_MAG; allowed: any other mode");
-  end
+  if (Rounding == TRN_MAG) $error("scale Rounding: got TRN_MAG; allowed: any other mode");
 
   logic signed [ProductWidth-1:0] product_d, product_q;
-  logic signed [AlignedWidth-1:0] aligned;
   logic signed [RoundedWidth-1:0] rounded_d, rounded_q;
   logic signed [OutputWidth-1:0] value_d;
   logic overflow_d;
@@ -79,15 +74,14 @@ module scale
     .data_o(product_q)
   );
 
-  assign aligned = AlignedWidth'(product_q) <<< (ShiftWidth'(MaxShift) - shift_i);
-
-  round_shift #(
-    .InputWidth(AlignedWidth),
-    .Cut       (MaxShift),
+  round_variable #(
+    .InputWidth(ProductWidth),
+    .MaxShift  (MaxShift),
     .Rounding  (Rounding),
     .RandomBits(RandomBits)
   ) u_round (
-    .value_i(aligned),
+    .value_i(product_q),
+    .shift_i,
     .random_i,
     .value_o(rounded_d)
   );

@@ -2,9 +2,8 @@
 
 /// One lane of the model update: z' = overflow(z + round(overflow(-round(c*x) - h))).
 ///
-/// The product is rounded before it is negated; the increment alone is rounded to z's last bit,
-/// then added exactly. The stages move while `enable_i` is high; a masked lane gives z as it came,
-/// and no flags.
+/// The increment alone is rounded to z's last bit, then added exactly. The stages move while
+/// `enable_i` is high; a masked lane gives z as it came, and no flags.
 module update_lane
   import bittrue_pkg::*;
 #(
@@ -74,142 +73,68 @@ module update_lane
   output logic                               model_overflow_o
 );
 
-  localparam int unsigned ExactWidth = DataWidth + CoefficientWidth;
-  localparam int unsigned ProductWidth = rounded_width(ExactWidth, 1'b1, ProductCut);
-  localparam int unsigned DifferenceWidth = larger(ProductWidth, IncrementWidth) + 2;
-  localparam int unsigned Cut = IncrementFraction + MaxExponent;
-  localparam int unsigned AlignedWidth = IncrementWidth + MaxExponent;
-  localparam int unsigned StepWidth = rounded_width(AlignedWidth, 1'b1, Cut);
+  localparam int unsigned StepWidth = rounded_width(
+      IncrementWidth + MaxExponent, 1'b1, IncrementFraction + MaxExponent
+  );
   localparam int unsigned MovedWidth = larger(StepWidth, ModelWidth) + 1;
 
-  // Product, rounded; minus h
-  logic signed [ExactWidth-1:0] exact_d, exact_q;
-  logic signed [IncrementWidth-1:0] gradient_q;
-  logic signed [ProductWidth-1:0] product;
-  logic signed [DifferenceWidth-1:0] difference_d, difference_q;
-
-  assign exact_d = ExactWidth'(coefficient_i) * ExactWidth'(data_i);
-
-  delay_line #(
-    .Width (ExactWidth + IncrementWidth),
-    .Stages(MultiplyStages)
-  ) u_multiply (
-    .clk_i,
-    .rst_ni,
-    .enable_i,
-    .data_i({gradient_i, exact_d}),
-    .data_o({gradient_q, exact_q})
-  );
-
-  round_shift #(
-    .InputWidth(ExactWidth),
-    .Cut       (ProductCut),
-    .Rounding  (ProductRounding)
-  ) u_product_round (
-    .value_i (exact_q),
-    .random_i(1'b0),
-    .value_o (product)
-  );
-
-  assign difference_d = -DifferenceWidth'(product) - DifferenceWidth'(gradient_q);
-
-  delay_line #(
-    .Width (DifferenceWidth),
-    .Stages(ProductStages)
-  ) u_product (
-    .clk_i,
-    .rst_ni,
-    .enable_i,
-    .data_i(difference_d),
-    .data_o(difference_q)
-  );
-
-  // Increment: saturated, then rounded by the cut of its block. Shifted up by what a smaller
-  // exponent does not cut, it is always cut by the same number of bits; the zeros shifted in change
-  // no rounding.
-  logic keep_q;
-  logic [ExponentWidth-1:0] exponent_q;
-  logic signed [IncrementWidth-1:0] increment;
-  logic signed [AlignedWidth-1:0] aligned;
-  logic signed [StepWidth-1:0] step_d, step_q;
-  logic increment_overflow_d, increment_overflow_q;
-
-  delay_line #(
-    .Width (ExponentWidth + 1),
-    .Stages(MultiplyStages + ProductStages)
-  ) u_exponent (
-    .clk_i,
-    .rst_ni,
-    .enable_i,
-    .data_i({keep_i, exponent_i}),
-    .data_o({keep_q, exponent_q})
-  );
-
-  saturate #(
-    .InputWidth (DifferenceWidth),
-    .OutputWidth(IncrementWidth),
-    .Overflow   (IncrementOverflow)
-  ) u_increment_overflow (
-    .value_i   (difference_q),
-    .value_o   (increment),
-    .overflow_o(increment_overflow_d)
-  );
-
-  assign aligned = AlignedWidth'(increment) <<< (ExponentWidth'(MaxExponent) - exponent_q);
-
-  round_shift #(
-    .InputWidth(AlignedWidth),
-    .Cut       (Cut),
-    .Rounding  (ModelRounding),
-    .RandomBits(RandomBits),
-    .Centered  (Centered)
-  ) u_increment_round (
-    .value_i(aligned),
-    .random_i,
-    .value_o(step_d)
-  );
-
-  // Model: added exactly, then overflow
-  logic keep_q2;
-  logic signed [ModelWidth-1:0] model_q, model_q2, model_d;
+  logic keep, increment_overflow, model_overflow;
+  logic signed [StepWidth-1:0] step;
+  logic signed [ModelWidth-1:0] model_d, model_q, model;
   logic signed [MovedWidth-1:0] moved;
-  logic model_overflow_d;
 
-  delay_line #(
-    .Width (StepWidth + 2),
-    .Stages(IncrementStages)
+  update_increment #(
+    .DataWidth        (DataWidth),
+    .ModelRounding    (ModelRounding),
+    .RandomBits       (RandomBits),
+    .Centered         (Centered),
+    .CoefficientWidth (CoefficientWidth),
+    .ProductCut       (ProductCut),
+    .ProductRounding  (ProductRounding),
+    .IncrementWidth   (IncrementWidth),
+    .IncrementFraction(IncrementFraction),
+    .IncrementOverflow(IncrementOverflow),
+    .MaxExponent      (MaxExponent),
+    .MultiplyStages   (MultiplyStages),
+    .ProductStages    (ProductStages),
+    .IncrementStages  (IncrementStages)
   ) u_increment (
     .clk_i,
     .rst_ni,
     .enable_i,
-    .data_i({keep_q, increment_overflow_d & keep_q, step_d}),
-    .data_o({keep_q2, increment_overflow_q, step_q})
+    .coefficient_i,
+    .data_i,
+    .gradient_i,
+    .exponent_i,
+    .random_i,
+    .step_o    (step),
+    .overflow_o(increment_overflow)
   );
 
   delay_line #(
-    .Width (ModelWidth),
+    .Width (ModelWidth + 1),
     .Stages(MultiplyStages + ProductStages + IncrementStages)
   ) u_model_in (
     .clk_i,
     .rst_ni,
     .enable_i,
-    .data_i(model_i),
-    .data_o(model_q)
+    .data_i({keep_i, model_i}),
+    .data_o({keep, model_q})
   );
 
-  assign moved = MovedWidth'(model_q) + MovedWidth'(step_q);
+  assign moved = MovedWidth'(model_q) + MovedWidth'(step);
 
   saturate #(
     .InputWidth (MovedWidth),
     .OutputWidth(ModelWidth),
     .Overflow   (ModelOverflow)
-  ) u_model_overflow (
+  ) u_overflow (
     .value_i   (moved),
-    .value_o   (model_d),
-    .overflow_o(model_overflow_d)
+    .value_o   (model),
+    .overflow_o(model_overflow)
   );
 
-  assign model_q2 = keep_q2 ? model_d : model_q;
+  assign model_d = keep ? model : model_q;
 
   delay_line #(
     .Width (ModelWidth + 2),
@@ -218,7 +143,7 @@ module update_lane
     .clk_i,
     .rst_ni,
     .enable_i,
-    .data_i({model_overflow_d & keep_q2, increment_overflow_q, model_q2}),
+    .data_i({model_overflow & keep, increment_overflow & keep, model_d}),
     .data_o({model_overflow_o, increment_overflow_o, model_o})
   );
 

@@ -24,9 +24,8 @@ module xorshift32
   output logic [31:0] word_o
 );
 
-  if (ResetSeed == 32'd0) begin : gen_refuse_reset_seed
+  if (ResetSeed == 32'd0)
     $error("xorshift32 ResetSeed: got %0d; allowed: 1 to 4294967295", ResetSeed);
-  end
 
   function automatic logic [31:0] step(logic [31:0] state);
     logic [31:0] left, right;

@@ -29,6 +29,9 @@ REFUSED = [
     ("xorshift32", {"ResetSeed": "0"}, "xorshift32 ResetSeed: got 0; allowed: 1 to 4294967295"),
     ("random_lanes", {"Lanes": "257"}, "random_lanes Lanes: got 257; allowed: 1 to 256"),
     ("random_lanes", {"RandomBits": "3"}, "random_lanes RandomBits: got 3; allowed: 1, 2, 4, 8, 16, 32"),
+    ("link_affine", {"CoefficientWidth": "33"}, "link_affine CoefficientWidth: got 33; allowed: 2 to 32"),
+    ("link_centred_table", {"IndexWidth": "13"}, "link_centred_table IndexWidth: got 13; allowed: 2 to 12"),
+    ("link_absolute_table", {"SaturateStages": "0"}, "link_absolute_table SaturateStages: got 0; allowed: 1 to 4"),
 ]
 
 
