@@ -46,6 +46,7 @@ def explore(
     from reports.explorer import Progress, run_study
     from reports.files import check_writable, write_json
     from reports.pareto import front, outcomes
+    from reports.sample_figures import draw_samples
     from reports.shipped import study_text
     from reports.store import opened
     from reports.study import Study
@@ -94,11 +95,14 @@ def explore(
         curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
         draw_curves(chosen, points, curves)
         draw_tradeoffs(chosen, points, best, tradeoffs)
+        figures = [curves, tradeoffs]
+        if draw_samples(chosen, points, folder / "samples.png"):
+            figures.append(folder / "samples.png")
     if json is not None:
         write_json(json, summary(chosen, points, best))
         out.print(f"points: {json}", highlight=False, markup=False, soft_wrap=True)
     out.print(f"records: {folder / 'records.jsonl'}", highlight=False, markup=False, soft_wrap=True)
-    out.print(f"figures: {curves}, {tradeoffs}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"figures: {', '.join(map(str, figures))}", highlight=False, markup=False, soft_wrap=True)
     if left:
         out.print(f"{left} runs are left: the same command goes on with them", highlight=False)
 

@@ -15,6 +15,7 @@ from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, 
 from reports.explorer import REFUSED, solved
 from reports.files import write_json
 from reports.pareto import STATES, Outcome, front, outcomes, paired_difference
+from reports.sample_figures import draw_samples, sample_bits
 from reports.study import OBJECTIVES, Study
 
 TABLE = {
@@ -336,3 +337,16 @@ def test_extremes_can_be_shown_drawn_and_written(tmp_path, case):
     write_json(tmp_path / "points.json", summary(study, found, best))
     for name in ("curves.png", "tradeoffs.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_ends_and_variances_are_drawn_where_rows_are_sampled(tmp_path):
+    path = tmp_path / "samples.png"
+    assert not draw_samples(STUDY, [outcome_of([])], path)
+    series = [{"name": "double", "algorithm": "zipml_float", "vary": {"sample_bits": [2, 4]}},
+              {"name": "full", "algorithm": "zipml_float", "set": {"sampling": "full"}}]  # fmt: skip
+    study = study_of(series=series)
+    records = [record(run, epoch() | {"noise": 0.5}, epoch(0.1)) for run in study.runs]
+    found = outcomes(study, store_of(records, study))
+    assert [sample_bits(outcome) for outcome in found] == [2, 4, None]
+    assert draw_samples(study, found, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
