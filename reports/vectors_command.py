@@ -17,8 +17,10 @@ def vectors(
         str, typer.Argument(metavar="DATAPATH.toml", help="Sets the parameters: a TOML file or a preset.")
     ],
     unit: Annotated[str, typer.Option("--unit", help="A unit of the RTL.")],
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.")],
     count: Annotated[int, typer.Option("-n", "--vectors", help="Expected outputs.")] = 1000,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.")] = Path(
+        "vectors"
+    ),
     seed: SeedOption = None,
 ) -> None:
     """Write stimuli and expected outputs of a unit: $readmemh files, CSV and npz, for flows without Python.
