@@ -12,7 +12,7 @@ from typing import Any
 from algorithms.data import load_problem
 from algorithms.training import algorithm_of, train
 from reports.files import writable
-from reports.rtl_backend import run_on_circuit
+from reports.rtl_backend import build_circuit, run_on_circuit
 from reports.series import steps_of
 from reports.study import Run, Study
 from sim.engine import EpochJob, EpochResult, run
@@ -35,7 +35,7 @@ class EngineCheck:
         loops: inner loops compared: an epoch each, times the classes.
         words: model words compared.
         cycles: clock cycles of the circuit.
-        seconds: time that the circuit's simulations took.
+        seconds: time that the circuit's simulations took, each with its start, none with its build.
         model_seconds: time that the compiled model took for the same loops.
         failure: where they part, empty if they do not.
     """
@@ -55,8 +55,8 @@ class EngineCheck:
         return {
             "key": self.run.key, "point": point.label, "lanes": point.datapath.lanes if point.datapath else 0,
             "seed": self.run.seed, "epochs": self.epochs, "loops": self.loops, "words": self.words,
-            "cycles": self.cycles, "seconds": round(self.seconds, 1), "co_simulated": not self.failure,
-            "failure": self.failure,
+            "cycles": self.cycles, "seconds": round(self.seconds, 1), "model_seconds": round(self.model_seconds, 4),
+            "co_simulated": not self.failure, "failure": self.failure,
         }  # fmt: skip
 
 
@@ -72,6 +72,7 @@ class _Comparison:
     folder: Path
 
     def compare(self, job: EpochJob, expected: EpochResult) -> None:
+        build_circuit(job)
         start = time.perf_counter()
         run(job)
         middle = time.perf_counter()

@@ -37,7 +37,7 @@ MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
 """A point's marker, by state."""
 LEAVES = 1e6
 """A run that diverged past so many times its start leaves the picture."""
-LEAST_NEEDED = ("lowest", "highest"), ("bits moved",), ("subopt.",)
+LEAST_NEEDED = ("lowest", "highest"), ("bits moved",), ("subopt.",), ("on circuit",)
 """Columns of the table that go first where the terminal is narrow."""
 WRAPPED = ("series", "point")
 """Columns of the table whose texts take more lines where the terminal is narrow."""
@@ -68,6 +68,8 @@ def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width:
         notes.append("subopt.: (f − f*)/(f0 − f*)")
     if "unit gates" in cells:
         notes.append(f"unit gates: {LABEL}")
+    if "on circuit" in cells:
+        notes.append("on circuit: runs that it repeated word for word")
     if left_out:
         notes.append(f"no room for: {', '.join(left_out)}")
     table.caption, table.caption_justify = "; ".join(notes), "left"
@@ -95,6 +97,7 @@ def _cells(study: Study, shown: Sequence[Outcome], base: Outcome | None) -> dict
         f"− {study.head.baseline}": ["–" if base is None else _difference(study, outcome, base) for outcome in shown],
         "bits moved": [_figure(outcome.value("bits_moved")) for outcome in shown],
         "unit gates": ["–" if outcome.cost is None else f"{outcome.cost.total_gates:,}" for outcome in shown],
+        "on circuit": [f"{o.co_simulated}/{len(o.records)}" if o.co_simulated else "–" for o in shown],
         "state": [outcome.state for outcome in shown],
     }
 
@@ -232,6 +235,7 @@ def summary(study: Study, every: Sequence[Outcome], best: Sequence[Outcome]) -> 
                 "runs": [record["key"] for record in outcome.records],
                 "state": outcome.state,
                 "on_front": id(outcome) in chosen,
+                "co_simulated": outcome.co_simulated,
                 **{name: _plain(outcome.value(name)) for name in COLUMNS},
             }
             for outcome in every

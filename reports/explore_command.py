@@ -88,9 +88,8 @@ def explore(
                       highlight=False, markup=False, soft_wrap=True)  # fmt: skip
         for line in refusals(points):
             out.print(line, highlight=False, markup=False, soft_wrap=True)
-        checked = {entry["key"] for entry in store.checked.entries}
-        if checked:
-            count = len(checked & store.by_key.keys())
+        if store.checked_epochs:
+            count = len(store.checked_epochs.keys() & store.by_key.keys())
             out.print(f"co-simulated on the circuit: {count} of {len(store.by_key)} runs", highlight=False)
         curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
         draw_curves(chosen, points, curves)

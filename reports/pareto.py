@@ -32,11 +32,13 @@ class Outcome:
         point: the point.
         records: one a replicate, in the order of the study's replicates.
         minima: f* of each record's problem; NaN where it is not known.
+        co_simulated: runs whose first epochs the circuit repeated, equal in every word.
     """
 
     point: Point
     records: list[dict[str, Any]] = field(repr=False)
     minima: list[float] = field(repr=False)
+    co_simulated: int = 0
 
     @property
     def state(self) -> str:
@@ -111,7 +113,7 @@ def outcomes(study: Study, store: Store) -> list[Outcome]:
 
     The best has the smallest median of the study's first objective, the first of equals.
     """
-    by_key = store.by_key
+    by_key, checked = store.by_key, store.checked_epochs
     minima = {entry["key"]: _number(entry["minimum"]) for entry in store.minima.entries}
     runs: dict[int, list[Any]] = {id(point): [] for point in study.points}
     for run in study.runs:
@@ -122,6 +124,7 @@ def outcomes(study: Study, store: Store) -> list[Outcome]:
             point,
             [by_key[run.key] for run in runs[id(point)]],
             [minima.get(solved(run).key, math.nan) for run in runs[id(point)]],
+            sum(run.key in checked for run in runs[id(point)]),
         )
         for point in study.points
         if runs[id(point)]

@@ -23,6 +23,24 @@ def run_on_circuit(job: EpochJob, traced: range | None = None) -> EpochResult:
     return run_rtl(job, traced)
 
 
+def build_circuit(job: EpochJob) -> None:
+    """Build the simulation that a job needs, so that the time of `run_on_circuit` is that of running it.
+
+    Args:
+        job: the inner loop.
+
+    Raises:
+        InputError: if the circuit cannot run the job, or a tool is missing.
+    """
+    from rtl_models.toolchain import require_modules
+
+    require_modules()
+    from rtl_models.build import build
+    from rtl_models.engine_design import Engine
+
+    build(Engine.of_job(job).design())
+
+
 def register() -> None:
     """Add the backend."""
     register_backend("rtl", run_on_circuit)

@@ -100,6 +100,11 @@ class Store:
         """Records by their run's key."""
         return {record["key"]: record for record in self.records.entries}
 
+    @property
+    def checked_epochs(self) -> dict[str, int]:
+        """Epochs that the circuit repeated of each run, by its key."""
+        return {entry["key"]: entry["epochs"] for entry in self.checked.entries}
+
 
 @contextmanager
 def opened(folder: Path, name: str, text: str) -> Iterator[Store]:

@@ -48,8 +48,8 @@ def verify(
         ),
     ] = None,
     engine: Annotated[
-        str | None,
-        typer.Option(metavar="STUDY", help="Train points of a study on model and circuit; instead of units."),
+        list[str] | None,
+        typer.Option(metavar="STUDY", help="Train points of a study on model and circuit, not units; repeatable."),
     ] = None,
     point: Annotated[str | None, typer.Option(metavar="LABEL", help="With --engine: one point instead of all.")] = None,
     epochs: Annotated[
@@ -59,6 +59,7 @@ def verify(
         Path | None,
         typer.Option(metavar="FOLDER", help="With --engine: mark points that are equal in this folder of the study."),
     ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="With --engine: write the table to this Markdown file.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
 ) -> None:
@@ -73,15 +74,16 @@ def verify(
     from reports.verify import foreign_request, requests, run_verification
     from sim.errors import InputError
 
-    check_writable(json, junit)
-    if engine is not None:
+    check_writable(json, junit, markdown)
+    if engine:
+        from reports.engine_report import show_engine
+
         if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves or transactions != TRANSACTIONS:
-            raise InputError(
-                "engine: got it with options of units; allowed: --point, --seed, --epochs, --records, --out, --json"
-            )
-        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, records, json)
+            raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --records, "
+                             "--markdown, --out, --json")  # fmt: skip
+        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, records, markdown, json)
         return
-    for name, given in (("point", point), ("epochs", epochs), ("records", records)):
+    for name, given in (("point", point), ("epochs", epochs), ("records", records), ("markdown", markdown)):
         if given is not None:
             raise InputError(f"{name}: got {given}; allowed: with --engine only")
     if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
@@ -106,65 +108,6 @@ def verify(
 
         findings = list(run_verification(wanted, folder, waves=waves, tell=tell))
     show(title, "verify" if path is None else path.name, findings, json, junit)
-
-
-def show_engine(
-    source: str, point: str, seed: int | None, epochs: int, folder: Path, records: Path | None, json: Path | None
-) -> None:
-    """Compare points of a study with the circuit, print what was found, and end with exit code 1 if any differs.
-
-    Args:
-        source: the study.
-        point: label of one point; all by default.
-        seed: of the runs.
-        epochs: of each point.
-        folder: for a loop that differs.
-        records: folder of the study, in which points that are equal are marked as co-simulated.
-        json: file for all of it as data, if any.
-    """
-    from rich.table import Table
-
-    from reports import command_line
-    from reports.engine_verification import engine_runs, verify_runs
-    from reports.files import write_json
-    from reports.store import opened
-    from reports.study import Study
-    from sim.errors import whole_number
-
-    whole_number("epochs", epochs, 1, 1000)
-    study = Study.load(source)
-    table = Table(title=f"{study.head.name}: the circuit against the model", title_justify="left", box=None,
-                  pad_edge=False, header_style="bold")  # fmt: skip
-    table.add_column("point", overflow="fold")
-    for name in ("epochs", "loops", "words", "cycles", "result", "time"):
-        table.add_column(name, justify="left" if name == "result" else "right", no_wrap=True)
-    checks = []
-    with command_line.notes.status("", spinner="dots") as status:
-        for check in verify_runs(engine_runs(study, point, seed), epochs, folder):
-            status.update(check.run.point.label.replace("[", r"\["))
-            checks.append(check)
-            table.add_row(
-                check.run.point.label, str(check.epochs), str(check.loops), f"{check.words:,}", f"{check.cycles:,}",
-                "[red]DIFFERS[/]" if check.failure else "[green]equal[/]", f"{check.seconds:.1f} s",
-            )  # fmt: skip
-    out = command_line.out
-    out.print(table)
-    failed = [check for check in checks if check.failure]
-    for check in failed:
-        out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
-    if records is not None:
-        with opened(records, study.head.name, study.text) as store:
-            for check in checks:
-                if not check.failure:
-                    store.checked.append(check.as_dict())
-    total = sum(check.cycles for check in checks)
-    out.print(f"{len(checks) - len(failed)} of {len(checks)} points equal in every word, count and cycle, "
-              f"{total:,} cycles", highlight=False, soft_wrap=True)  # fmt: skip
-    if json is not None:
-        write_json(json, [check.as_dict() for check in checks])
-        out.print(f"results: {json}", highlight=False, markup=False, soft_wrap=True)
-    if failed:
-        raise typer.Exit(1)
 
 
 def show(title: str, name: str, findings: list[Finding], json: Path | None, junit: Path | None) -> None:

@@ -95,9 +95,9 @@ class Engine:
 
     @property
     def product_width(self) -> int:
-        """Bits of a rounded product, as `update_lane` derives them."""
+        """Bits of a rounded product, as `update_increment` derives them."""
         names = ("DataWidth", "CoefficientWidth", "ProductCut")
-        lane = elaborate("update_lane", [{name: self.unit.constants[name] for name in names}], self.rtl)[0]
+        lane = elaborate("update_increment", [{name: self.unit.constants[name] for name in names}], self.rtl)[0]
         return lane.constants["ProductWidth"]
 
     def design(self) -> Design:
@@ -121,7 +121,8 @@ class Engine:
         rows = ("tdata", "tuser", "tlast", "tvalid")
         for name in rows:
             nets[f"s_axis_{name}"] = f"streams ? streamed_{name} : s_axis_{name}"
-        inner = "u_engine.u_update.gen_lane[j].u_lane"
+        update = "u_engine.u_update.u_update"
+        inner = f"{update}.gen_lane[j].u_lane.u_increment"
         return "\n".join([
             f"module {TOP} import bittrue_pkg::*; (",
             ",\n".join(declared),
@@ -148,12 +149,14 @@ class Engine:
             }, "u_monitor", [
                 ("clk_i", "clk_i"), ("start_i", "u_engine.start"), ("last_beat_i", "32'(u_engine.last_beat)"),
                 ("last_keep_i", "u_engine.last_keep"), ("first_i", "first"), ("stop_i", "stop"),
-                ("accumulates_i", "u_engine.u_dot.valid"), ("accumulator_i", "u_engine.u_dot.sum_d"),
+                ("accumulates_i", "u_engine.u_dot.valid & u_engine.u_dot.enable"),
+                ("accumulator_i", "u_engine.u_dot.u_row.sum_d"),
                 ("coefficient_used_i", "u_engine.coefficient_valid & u_engine.coefficient_ready"),
                 ("coefficient_i", "u_engine.coefficient"),
                 ("index_i", f"u_engine.coefficient_user[{numbers['IndexWidth'] + 1}:2]"),
                 ("update_i", "u_engine.coefficient_valid"), ("products_i", "products"),
-                ("random_used_i", "u_engine.random_next"), ("random_i", "u_engine.random"),
+                ("increments_used_i", f"{update}.u_control.valid_q & {update}.u_control.enable_o"),
+                ("random_i", "u_engine.random"),
                 ("increments_i", "increments"), ("written_i", "u_engine.written"), ("model_i", "u_engine.updated"),
                 ("extremes_o", "extremes"),
             ]),

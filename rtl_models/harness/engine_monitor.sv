@@ -50,8 +50,8 @@ module engine_monitor #(
   input logic                               update_i,
   /// Products.
   input logic [Lanes-1:0][ProductWidth-1:0] products_i,
-  /// High when the random fields are used.
-  input logic                               random_used_i,
+  /// High when the update takes increments, and random fields if it uses any.
+  input logic                               increments_used_i,
   /// Random fields.
   input logic [Lanes-1:0][FieldWidth-1:0]   random_i,
   /// Increments.
@@ -134,7 +134,7 @@ module engine_monitor #(
       end
       advance(P);
     end
-    if (random_used_i) begin
+    if (increments_used_i) begin
       if (is_traced(A)) begin
         $fwrite(file, "r %0d %0d %h\n", steps[A], beats[A], random_i);
         $fwrite(file, "a %0d %0d %h\n", steps[A], beats[A], increments_i);

@@ -155,6 +155,11 @@ package bittrue_pkg;
     return (bits + WordBits - 1) / WordBits;
   endfunction
 
+  /// Bits of a word's place in a beat of so many bits.
+  function automatic int unsigned beat_word_width(int unsigned bits);
+    return unsigned'($clog2(word_count(bits)));
+  endfunction
+
   /// Bits of a number below `count`, never none.
   function automatic int unsigned index_width(int unsigned count);
     return count < 2 ? 1 : unsigned'($clog2(count));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The link of the training engine: one of the three link units behind one set of ports, and the
-/// generator of a stochastic coefficient.
+/// The link of the training engine: one of the three link units behind one set of ports.
 module engine_link
   import bittrue_pkg::*;
 #(
@@ -27,14 +26,6 @@ module engine_link
   parameter int unsigned GridWidth = 4,
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
-  /// Kind of the coefficient's generator.
-  parameter generator_e GeneratorKind = XORSHIFT32,
-  /// Bits of an lfsr's register.
-  parameter int unsigned LfsrWidth = 32,
-  /// Feedback of an lfsr.
-  parameter logic [LfsrWidth-1:0] LfsrTaps = LfsrWidth'(64'h8020_0003),
-  /// Single steps of an lfsr a word.
-  parameter int unsigned LfsrLeap = 32,
   /// Dependent, do not change: bits of a shift and of a record.
   localparam int unsigned ShiftWidth = index_width(MaxShift + 1),
   localparam int unsigned RecordWidth = record_width(Link, AccumulatorWidth, GridWidth, TableWidth)
@@ -57,10 +48,10 @@ module engine_link
   input  logic [WindowWidth-1:0]      table_address_i,
   /// The entry.
   input  logic [31:0]                 table_data_i,
-  /// High to load the generator's seed.
-  input  logic                        load_i,
-  /// The seed.
-  input  logic [31:0]                 seed_i,
+  /// Random word of a stochastic rounding.
+  input  logic [31:0]                 random_i,
+  /// High if it is used.
+  output logic                        random_next_o,
   /// Dot product t.
   input  logic [AccumulatorWidth-1:0] s_axis_tdata,
   /// Record of the sample.
@@ -87,31 +78,6 @@ module engine_link
     );
   end
 
-  logic [31:0] random;
-  logic random_next;
-
-  if (is_stochastic(CoefficientRounding)) begin : gen_random
-    random_lanes #(
-      .Lanes        (1),
-      .RandomBits   (32),
-      .GeneratorKind(GeneratorKind),
-      .LfsrWidth    (LfsrWidth),
-      .LfsrTaps     (LfsrTaps),
-      .LfsrLeap     (LfsrLeap)
-    ) u_random (
-      .clk_i,
-      .rst_ni,
-      .load_i,
-      .seeds_i (seed_i),
-      .enable_i(random_next),
-      .random_o(random)
-    );
-  end else begin : gen_no_random
-    logic unused;
-    assign random = 32'd0;
-    assign unused = ^{load_i, seed_i, random_next};
-  end
-
   if (Link == AFFINE) begin : gen_affine
     link_affine #(
       .AccumulatorWidth   (AccumulatorWidth),
@@ -125,8 +91,8 @@ module engine_link
       .rst_ni,
       .multiplier_i,
       .shift_i,
-      .random_i     (random),
-      .random_next_o(random_next),
+      .random_i,
+      .random_next_o,
       .s_axis_tdata,
       .s_axis_tuser,
       .s_axis_tvalid,
@@ -162,8 +128,8 @@ module engine_link
       .table_write_i,
       .table_address_i(table_address_i[AddressWidth-1:0]),
       .table_data_i   (table_data_i[SlopeWidth-1:0]),
-      .random_i       (random),
-      .random_next_o  (random_next),
+      .random_i,
+      .random_next_o,
       .s_axis_tdata,
       .s_axis_tuser,
       .s_axis_tvalid,
@@ -196,8 +162,8 @@ module engine_link
       .table_write_i,
       .table_address_i(table_address_i[AddressWidth-1:0]),
       .table_data_i   (table_data_i[TableWidth-1:0]),
-      .random_i       (random),
-      .random_next_o  (random_next),
+      .random_i,
+      .random_next_o,
       .s_axis_tdata,
       .s_axis_tuser,
       .s_axis_tvalid,

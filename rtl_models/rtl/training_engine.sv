@@ -79,7 +79,7 @@ module training_engine
   input  logic                          clk_i,
   /// Asynchronous reset, active low.
   input  logic                          rst_ni,
-  /// Write address; all of s_axil is as in `engine_registers`.
+  /// Write address; all of s_axil is as in `axil_words`, the words are those of `engine_registers`.
   input  logic [EngineAddressWidth-1:0] s_axil_awaddr,
   /// High while a write address is offered.
   input  logic                          s_axil_awvalid,
@@ -144,41 +144,37 @@ module training_engine
   localparam int unsigned ShiftWidth = index_width(MaxShift + 1);
   localparam int unsigned ExponentWidth = index_width(MaxExponent + 1);
   localparam int unsigned ModelBits = Lanes * ModelWidth;
-  localparam int unsigned GradientBits = Lanes * IncrementWidth;
   localparam int unsigned DataBits = Lanes * DataWidth;
-  localparam int unsigned ModelWords = word_count(ModelBits);
-  localparam int unsigned ModelWordWidth = $clog2(ModelWords);
-  localparam int unsigned GradientWords = word_count(GradientBits);
-  localparam int unsigned GradientWordWidth = $clog2(GradientWords);
-  localparam int unsigned Generators = generators(Lanes, RandomBits);
-  localparam int unsigned CounterLatency = adder_tree_latency(Lanes, 2) + 1;
+  localparam int unsigned FieldWidth = larger(RandomBits, 1);
+  localparam int unsigned CoefficientBits = is_stochastic(CoefficientRounding) ? 32 : 0;
+  localparam int unsigned ModelWordWidth = beat_word_width(ModelBits);
+  localparam int unsigned GradientWordWidth = beat_word_width(Lanes * IncrementWidth);
+  localparam int unsigned WordWidth = larger(ModelWordWidth, GradientWordWidth);
 
-  if (MaxBeats < 1 || MaxBeats << GradientWordWidth > 1 << WindowWidth) begin : gen_refuse_max_beats
+  if (MaxBeats < 1 || MaxBeats << WordWidth > 1 << WindowWidth) begin : gen_refuse_max_beats
     $error(
         "training_engine MaxBeats: got %0d; allowed: 1 to %0d",
         MaxBeats,
-        (1 << WindowWidth) >> GradientWordWidth
+        (1 << WindowWidth) >> WordWidth
     );
   end
 
-  // Registers
+  // The host: words of its bus, registers, windows
+  logic write, write_is_whole, write_is_allowed, read_is_allowed;
+  logic [EngineAddressWidth-1:2] write_address, next_read_address, read_address;
+  logic [WindowWidth-1:0] word;
+  logic [31:0] data, read_data, model_word;
+  logic [7:0] window_write;
   logic [3:0] commands;
   logic [ColumnsWidth-1:0] columns, last_column;
   logic [31:0] steps;
   logic [MultiplierWidth-1:0] multiplier, index_multiplier;
   logic [ShiftWidth-1:0] shift, index_shift;
-  logic [7:0] window_write;
-  logic [WindowWidth-1:0] write_word, read_word;
-  logic [31:0] write_data, read_data;
   logic running, done, early_last, no_last;
   logic [63:0] cycles;
   logic [5*32-1:0] counts;
 
-  engine_registers #(
-    .MaxColumns     (MaxColumns),
-    .MultiplierWidth(MultiplierWidth),
-    .MaxShift       (MaxShift)
-  ) u_registers (
+  axil_words u_host (
     .clk_i,
     .rst_ni,
     .s_axil_awaddr,
@@ -198,28 +194,53 @@ module training_engine
     .s_axil_rresp,
     .s_axil_rvalid,
     .s_axil_rready,
+    .write_o            (write),
+    .write_address_o    (write_address),
+    .write_data_o       (data),
+    .write_is_whole_o   (write_is_whole),
+    .write_is_allowed_i (write_is_allowed),
+    .next_read_address_o(next_read_address),
+    .read_address_o     (read_address),
+    .read_data_i        (read_data),
+    .read_is_allowed_i  (read_is_allowed)
+  );
+
+  engine_registers #(
+    .MaxColumns     (MaxColumns),
+    .MultiplierWidth(MultiplierWidth),
+    .MaxShift       (MaxShift)
+  ) u_registers (
+    .clk_i,
+    .rst_ni,
+    .write_i           (write),
+    .write_address_i   (write_address),
+    .write_data_i      (data),
+    .write_is_whole_i  (write_is_whole),
+    .write_is_allowed_o(write_is_allowed),
+    .read_address_i    (read_address),
+    .read_data_o       (read_data),
+    .read_is_allowed_o (read_is_allowed),
+    .model_i           (model_word),
     .status_i          ({counts, cycles, 28'd0, no_last, early_last, done, running}),
+    .window_write_o    (window_write),
     .commands_o        (commands),
     .columns_o         (columns),
     .steps_o           (steps),
     .multiplier_o      (multiplier),
     .shift_o           (shift),
     .index_multiplier_o(index_multiplier),
-    .index_shift_o     (index_shift),
-    .window_write_o    (window_write),
-    .write_word_o      (write_word),
-    .write_data_o      (write_data),
-    .read_word_o       (read_word),
-    .read_data_i       (read_data)
+    .index_shift_o     (index_shift)
   );
 
   // Order
-  logic start, written, clearing, sending, sent, sequencer_done;
-  logic row_valid_q, row_is_last, row_is_last_q;
-  logic [BeatWidth-1:0] last_beat, row_beat, row_beat_q, write_beat, send_beat;
+  logic start, load, taken, written, clearing, looping, sending, sent, sequencer_done;
+  logic [BeatWidth-1:0] last_beat, write_beat, send_beat;
   logic [Lanes-1:0] last_keep;
 
+  assign word = write_address[2+:WindowWidth];
   assign start = commands[START];
+  assign load = start & commands[SEED];
+  assign taken = s_axis_tvalid & s_axis_tready;
   assign last_column = columns - ColumnsWidth'(1'b1);
   assign last_beat = BeatWidth'(last_column >> LanesWidth);
   assign last_keep = ~(~Lanes'(1) << (last_column & ColumnsWidth'(Lanes - 1)));
@@ -234,107 +255,95 @@ module training_engine
     .send_i        (commands[SEND]),
     .last_beat_i   (last_beat),
     .steps_i       (steps),
-    .row_valid_i   (s_axis_tvalid),
-    .row_last_i    (s_axis_tlast),
-    .row_ready_o   (s_axis_tready),
-    .row_beat_o    (row_beat),
-    .row_is_last_o (row_is_last),
+    .taken_i       (taken),
     .written_i     (written),
     .write_beat_o  (write_beat),
     .clearing_o    (clearing),
+    .looping_o     (looping),
     .sending_o     (sending),
     .sent_i        (sent),
     .send_beat_o   (send_beat),
     .send_is_last_o(m_axis_tlast),
     .running_o     (running),
     .done_o        (sequencer_done),
-    .early_last_o  (early_last),
-    .no_last_o     (no_last),
     .cycles_o      (cycles)
   );
 
-  // The host sees the end when the counts of overflows are complete.
-  delay_line #(
-    .Width (1),
-    .Stages(CounterLatency)
-  ) u_done (
-    .clk_i,
-    .rst_ni,
-    .enable_i(1'b1),
-    .data_i  (sequencer_done),
-    .data_o  (done)
-  );
-
   // A row's beat, taken, and with it the model and the exponent
-  logic [RowWidth-1:0] row_q;
-  logic [RecordWidth-1:0] record_q;
-  logic [BeatWidth-1:0] model_beat, host_beat;
-  logic [ModelBits-1:0] model, model_data, updated;
-  logic [ModelWords-1:0] model_write;
+  logic row_valid, row_is_last;
+  logic [BeatWidth-1:0] next_row_beat, row_beat;
+  logic [RowWidth-1:0] row;
+  logic [RecordWidth-1:0] record;
+  logic [ModelBits-1:0] model, updated;
   logic [ExponentWidth-1:0] exponent;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      row_valid_q <= 1'b0;
-      row_is_last_q <= 1'b0;
-      row_beat_q <= BeatWidth'(0);
-      row_q <= RowWidth'(0);
-      record_q <= RecordWidth'(0);
-    end else begin
-      row_valid_q <= s_axis_tvalid & s_axis_tready;
-      row_is_last_q <= row_is_last;
-      row_beat_q <= row_beat;
-      row_q <= s_axis_tdata;
-      record_q <= s_axis_tuser;
-    end
-  end
-
-  // Words of the host: one part of a beat
-  logic [WindowWidth-1:0] model_part, gradient_part, read_part_q;
-
-  assign model_part = write_word & WindowWidth'((32'd1 << ModelWordWidth) - 32'd1);
-  assign gradient_part = write_word & WindowWidth'((32'd1 << GradientWordWidth) - 32'd1);
-  assign host_beat = BeatWidth'(write_word >> ModelWordWidth);
-  assign model_write = written | clearing ? ~ModelWords'(0) :
-      window_write[MODEL] ? ModelWords'(1) << model_part : ModelWords'(0);
-  assign model_data = written ? updated :
-      clearing ? ModelBits'(0) : ModelBits'({ModelWords{write_data}});
-  assign model_beat = sending ? send_beat : running ? row_beat :
-      BeatWidth'(read_word >> ModelWordWidth);
-  assign read_data = 32'((32 * ModelWords)'(model) >> (32 * read_part_q));
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      read_part_q <= WindowWidth'(0);
-    end else begin
-      read_part_q <= read_word & WindowWidth'((32'd1 << ModelWordWidth) - 32'd1);
-    end
-  end
-
-  beat_memory #(
-    .Width(ModelBits),
-    .Depth(MaxBeats),
-    .PartWidth(ModelBits < 32 ? ModelBits : 32)
-  ) u_model (
+  engine_intake #(
+    .BeatWidth  (BeatWidth),
+    .RowWidth   (RowWidth),
+    .RecordWidth(RecordWidth)
+  ) u_intake (
     .clk_i,
-    .write_i        (model_write),
-    .write_address_i(written | clearing ? write_beat : host_beat),
-    .write_data_i   (model_data),
-    .read_address_i (model_beat),
-    .read_data_o    (model)
+    .rst_ni,
+    .start_i     (start),
+    .looping_i   (looping),
+    .steps_i     (steps),
+    .last_beat_i (last_beat),
+    .written_i   (written),
+    .s_axis_tdata,
+    .s_axis_tuser,
+    .s_axis_tlast,
+    .s_axis_tvalid,
+    .s_axis_tready,
+    .next_beat_o (next_row_beat),
+    .valid_o     (row_valid),
+    .beat_o      (row_beat),
+    .is_last_o   (row_is_last),
+    .row_o       (row),
+    .record_o    (record),
+    .early_last_o(early_last),
+    .no_last_o   (no_last)
   );
 
-  beat_memory #(
+  engine_model #(
+    .Width(ModelBits),
+    .Depth(MaxBeats)
+  ) u_model (
+    .clk_i,
+    .rst_ni,
+    .written_i   (written),
+    .clearing_i  (clearing),
+    .write_beat_i(write_beat),
+    .updated_i   (updated),
+    .host_write_i(window_write[MODEL]),
+    .host_word_i (word),
+    .host_data_i (data),
+    .read_word_i (next_read_address[2+:WindowWidth]),
+    .read_data_o (model_word),
+    .running_i   (running),
+    .row_beat_i  (next_row_beat),
+    .sending_i   (sending),
+    .send_beat_i (send_beat),
+    .sent_o      (sent),
+    .model_o     (model),
+    .m_axis_tvalid,
+    .m_axis_tready
+  );
+
+  assign m_axis_tdata = model;
+
+  window_memory #(
     .Width(ExponentWidth),
-    .Depth(MaxBeats),
-    .PartWidth(ExponentWidth)
+    .Depth(MaxBeats)
   ) u_exponents (
     .clk_i,
-    .write_i        (window_write[EXPONENTS]),
-    .write_address_i(BeatWidth'(write_word)),
-    .write_data_i   (ExponentWidth'(write_data)),
-    .read_address_i (row_beat),
-    .read_data_o    (exponent)
+    .host_write_i(window_write[EXPONENTS]),
+    .host_word_i (word),
+    .host_data_i (data),
+    .write_i     (1'b0),
+    .write_beat_i(BeatWidth'(0)),
+    .write_data_i(ExponentWidth'(0)),
+    .read_beat_i (next_row_beat),
+    .read_data_o (exponent)
   );
 
   // Dot product and link. By the credits no unit ever waits but the link, for the update of its row.
@@ -344,6 +353,8 @@ module training_engine
   logic [CoefficientWidth-1:0] coefficient;
   logic [IndexWidth+1:0] coefficient_user;
   logic coefficient_valid, coefficient_ready;
+  logic [larger(CoefficientBits, 1)-1:0] coefficient_random;
+  logic coefficient_random_next;
 
   dot_product #(
     .Lanes              (Lanes),
@@ -357,10 +368,10 @@ module training_engine
   ) u_dot (
     .clk_i,
     .rst_ni,
-    .s_axis_tdata ({model, row_q[DataBits-1:0]}),
-    .s_axis_tuser ({record_q, exponent}),
-    .s_axis_tlast (row_is_last_q),
-    .s_axis_tvalid(row_valid_q),
+    .s_axis_tdata ({model, row[DataBits-1:0]}),
+    .s_axis_tuser ({record, exponent}),
+    .s_axis_tlast (row_is_last),
+    .s_axis_tvalid(row_valid),
     .s_axis_tready(),
     .m_axis_tdata (total),
     .m_axis_tuser (total_user),
@@ -368,18 +379,24 @@ module training_engine
     .m_axis_tready(total_ready)
   );
 
-  // Seeds: those of the update's generators, and above them the coefficient's
-  logic [32*(Generators+1)-1:0] seeds_q;
-
-  for (genvar g = 0; g <= Generators; g++) begin : gen_seed
-    always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) begin
-        seeds_q[32*g+:32] <= 32'd0;
-      end else if (window_write[SEEDS] && write_word == WindowWidth'(unsigned'(g))) begin
-        seeds_q[32*g+:32] <= write_data;
-      end
-    end
-  end
+  engine_random #(
+    .Lanes        (1),
+    .RandomBits   (CoefficientBits),
+    .FirstSeed    (generators(Lanes, RandomBits)),
+    .GeneratorKind(GeneratorKind),
+    .LfsrWidth    (LfsrWidth),
+    .LfsrTaps     (LfsrTaps),
+    .LfsrLeap     (LfsrLeap)
+  ) u_coefficient_random (
+    .clk_i,
+    .rst_ni,
+    .seed_write_i(window_write[SEEDS]),
+    .seed_word_i (word),
+    .seed_i      (data),
+    .load_i      (load),
+    .enable_i    (coefficient_random_next),
+    .random_o    (coefficient_random)
+  );
 
   engine_link #(
     .Link               (Link),
@@ -392,11 +409,7 @@ module training_engine
     .TableWidth         (TableWidth),
     .IndexWidth         (IndexWidth),
     .GridWidth          (GridWidth),
-    .MaxShift           (MaxShift),
-    .GeneratorKind      (GeneratorKind),
-    .LfsrWidth          (LfsrWidth),
-    .LfsrTaps           (LfsrTaps),
-    .LfsrLeap           (LfsrLeap)
+    .MaxShift           (MaxShift)
   ) u_link (
     .clk_i,
     .rst_ni,
@@ -405,10 +418,10 @@ module training_engine
     .index_multiplier_i(index_multiplier),
     .index_shift_i     (index_shift),
     .table_write_i     (window_write[TABLE]),
-    .table_address_i   (write_word),
-    .table_data_i      (write_data),
-    .load_i            (start & commands[SEED]),
-    .seed_i            (seeds_q[32*Generators+:32]),
+    .table_address_i   (word),
+    .table_data_i      (data),
+    .random_i          (32'(coefficient_random)),
+    .random_next_o     (coefficient_random_next),
     .s_axis_tdata      (total),
     .s_axis_tuser      (total_user[CountWidth+:RecordWidth]),
     .s_axis_tvalid     (total_valid),
@@ -419,86 +432,32 @@ module training_engine
     .m_axis_tready     (coefficient_ready)
   );
 
-  // Update: its beat is read again in every cycle until the coefficient is there
-  localparam int unsigned BufferBits = ExponentWidth + ModelBits + DataBits;
-  logic [BufferBits-1:0] buffered;
-  logic [GradientWords-1:0] gradient_write;
-  logic [GradientBits-1:0] gradient;
-  logic [BeatWidth-1:0] update_beat;
-  logic update_is_last;
-  logic [2*Lanes-1:0] update_flags;
-
-  assign coefficient_ready = update_is_last;
-  assign gradient_write = window_write[GRADIENT] ? GradientWords'(1) << gradient_part :
-      GradientWords'(0);
-
-  beat_counter #(
-    .Width(BeatWidth)
-  ) u_update_beat (
-    .clk_i,
-    .rst_ni,
-    .clear_i  (start),
-    .enable_i (coefficient_valid),
-    .last_i   (last_beat),
-    .beat_o   (),
-    .next_o   (update_beat),
-    .is_last_o(update_is_last)
-  );
-
-  beat_memory #(
-    .Width(BufferBits),
-    .Depth(MaxBeats),
-    .PartWidth(BufferBits)
-  ) u_buffer (
-    .clk_i,
-    .write_i        (row_valid_q),
-    .write_address_i(row_beat_q),
-    .write_data_i   ({exponent, model, row_q[RowWidth-1-:DataBits]}),
-    .read_address_i (update_beat),
-    .read_data_o    (buffered)
-  );
-
-  beat_memory #(
-    .Width(GradientBits),
-    .Depth(MaxBeats),
-    .PartWidth(GradientBits < 32 ? GradientBits : 32)
-  ) u_gradient (
-    .clk_i,
-    .write_i        (gradient_write),
-    .write_address_i(BeatWidth'(write_word >> GradientWordWidth)),
-    .write_data_i   (GradientBits'({GradientWords{write_data}})),
-    .read_address_i (update_beat),
-    .read_data_o    (gradient)
-  );
-
-  localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits;
+  // Update
   logic [Lanes*FieldWidth-1:0] random;
   logic random_next;
+  logic [2*Lanes-1:0] update_flags;
 
-  if (RandomBits > 0) begin : gen_random
-    random_lanes #(
-      .Lanes        (Lanes),
-      .RandomBits   (RandomBits),
-      .GeneratorKind(GeneratorKind),
-      .LfsrWidth    (LfsrWidth),
-      .LfsrTaps     (LfsrTaps),
-      .LfsrLeap     (LfsrLeap)
-    ) u_random (
-      .clk_i,
-      .rst_ni,
-      .load_i  (start & commands[SEED]),
-      .seeds_i (seeds_q[32*Generators-1:0]),
-      .enable_i(random_next),
-      .random_o(random)
-    );
-  end else begin : gen_no_random
-    logic unused_random;
-    assign random = (Lanes * FieldWidth)'(0);
-    assign unused_random = random_next;
-  end
+  engine_random #(
+    .Lanes        (Lanes),
+    .RandomBits   (RandomBits),
+    .GeneratorKind(GeneratorKind),
+    .LfsrWidth    (LfsrWidth),
+    .LfsrTaps     (LfsrTaps),
+    .LfsrLeap     (LfsrLeap)
+  ) u_update_random (
+    .clk_i,
+    .rst_ni,
+    .seed_write_i(window_write[SEEDS]),
+    .seed_word_i (word),
+    .seed_i      (data),
+    .load_i      (load),
+    .enable_i    (random_next),
+    .random_o    (random)
+  );
 
-  model_update #(
+  engine_update #(
     .Lanes            (Lanes),
+    .MaxBeats         (MaxBeats),
     .DataWidth        (DataWidth),
     .ModelWidth       (ModelWidth),
     .ModelRounding    (ModelRounding),
@@ -515,22 +474,28 @@ module training_engine
   ) u_update (
     .clk_i,
     .rst_ni,
-    .random_i     (random),
-    .random_next_o(random_next),
-    .s_axis_tdata ({gradient, buffered[ModelBits+DataBits-1:0]}),
-    .s_axis_tkeep (update_is_last ? last_keep : ~Lanes'(0)),
-    .s_axis_tuser ({coefficient, buffered[BufferBits-1-:ExponentWidth]}),
-    .s_axis_tlast (update_is_last),
-    .s_axis_tvalid(coefficient_valid),
-    .s_axis_tready(),
-    .m_axis_tdata (updated),
-    .m_axis_tkeep (),
-    .m_axis_tuser (update_flags),
-    .m_axis_tlast (),
-    .m_axis_tvalid(written),
-    .m_axis_tready(1'b1)
+    .start_i            (start),
+    .last_beat_i        (last_beat),
+    .last_keep_i        (last_keep),
+    .host_write_i       (window_write[GRADIENT]),
+    .host_word_i        (word),
+    .host_data_i        (data),
+    .row_valid_i        (row_valid),
+    .row_beat_i         (row_beat),
+    .row_i              (row[RowWidth-1-:DataBits]),
+    .model_i            (model),
+    .exponent_i         (exponent),
+    .coefficient_i      (coefficient),
+    .coefficient_valid_i(coefficient_valid),
+    .coefficient_ready_o(coefficient_ready),
+    .random_i           (random),
+    .random_next_o      (random_next),
+    .written_o          (written),
+    .updated_o          (updated),
+    .flags_o            (update_flags)
   );
 
+  // What the host learns
   engine_counters #(
     .Lanes     (Lanes),
     .CountWidth(CountWidth)
@@ -546,22 +511,19 @@ module training_engine
     .counts_o     (counts)
   );
 
-  // The model, sent
-  logic sending_q;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      sending_q <= 1'b0;
-    end else begin
-      sending_q <= sending;
-    end
-  end
-
-  assign m_axis_tdata  = model;
-  assign m_axis_tvalid = sending_q & sending;
-  assign sent = m_axis_tvalid & m_axis_tready;
+  // The host sees the end when the counts of overflows are complete.
+  delay_line #(
+    .Width (1),
+    .Stages(adder_tree_latency(Lanes, 2) + 1)
+  ) u_done (
+    .clk_i,
+    .rst_ni,
+    .enable_i(1'b1),
+    .data_i  (sequencer_done),
+    .data_o  (done)
+  );
 
   logic unused;
-  assign unused = ^{window_write, coefficient_user};
+  assign unused = ^{window_write, coefficient_user, next_read_address};
 
 endmodule

@@ -331,34 +331,3 @@ def test_a_missing_tool_is_named_with_what_installs_it(program, tmp_path, monkey
 def test_a_configuration_of_a_datapath_has_its_name():
     path = bt.TrainingDatapath(name="[red] 8/8")
     assert verify.of_datapath("mac", path) == Configuration("[red] 8/8", path)
-
-
-@cosim
-def test_points_of_a_study_are_played_on_the_circuit(program, tmp_path):
-    point = ("--engine", "engine-diabetes", "--point", "HALP 8/8/8 lanes 16", "--epochs", "1")
-    done = program("verify", *point, "--json", "engine.json", "--records", "kept")
-    assert done.code == 0, done.err
-    assert "1 of 1 points equal in every word, count and cycle, 13,260 cycles" in done.out
-    [check] = json.loads((tmp_path / "engine.json").read_text())
-    assert (check["co_simulated"], check["loops"], check["words"], check["cycles"]) == (True, 1, 10, 13_260)
-    [mark] = [json.loads(line) for line in (tmp_path / "kept" / "cosimulated.jsonl").read_text().splitlines()]
-    assert mark == check
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--engine", "engine-diabetes", "--point", "HALP"), "point: got 'HALP'; allowed: HALP 8/8/8 lanes 4, "),
-        (("--engine", "engine-diabetes", "--seed", "9"), "seed: got 9; allowed: 0, "),
-        (("--engine", "engine-diabetes", "--epochs", "0"), "epochs: got 0; allowed: "),
-        (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
-        (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
-        (("--engine", "no-such-study"), "study"),
-        (("--point", "HALP 8/8/8"), "point: got HALP 8/8/8; allowed: with --engine only"),
-        (("--epochs", "2"), "epochs: got 2; allowed: with --engine only"),
-    ],
-)
-def test_a_wrong_point_is_one_line(program, arguments, message):
-    done = program("verify", *arguments)
-    assert done.code == 2
-    assert message in done.err

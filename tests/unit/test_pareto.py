@@ -59,10 +59,11 @@ def outcome_of(records, point=STUDY.points[0], minima=None):
     return Outcome(point, records, [0.0] * len(records) if minima is None else minima)
 
 
-def store_of(records, study=STUDY, minima=None):
+def store_of(records, study=STUDY, minima=None, checked=()):
     keys = {solved(run).key for run in study.runs}
     lines = [{"key": key, "minimum": 0.0} for key in keys] if minima is None else minima
-    return SimpleNamespace(by_key={r["key"]: r for r in records}, minima=SimpleNamespace(entries=lines))
+    return SimpleNamespace(by_key={r["key"]: r for r in records}, minima=SimpleNamespace(entries=lines),
+                           checked_epochs=dict.fromkeys(checked, 3))  # fmt: skip
 
 
 # The front
@@ -337,6 +338,19 @@ def test_extremes_can_be_shown_drawn_and_written(tmp_path, case):
     write_json(tmp_path / "points.json", summary(study, found, best))
     for name in ("curves.png", "tradeoffs.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_that_the_circuit_repeated_have_a_column():
+    """One that is marked but not recorded counts nowhere; without marks there is no column."""
+    records = [record(run, epoch()) for run in STUDY.runs]
+    of_first = runs_of(outcomes(STUDY, store_of(records))[0].point)
+    found = outcomes(STUDY, store_of(records, checked=[of_first[0].key, "another study's"]))
+    assert [outcome.co_simulated for outcome in found] == [1, *[0] * (len(found) - 1)]
+    table = exploration_table(STUDY, found, "", 200)
+    [column] = [column for column in table.columns if column.header == "on\ncircuit"]
+    assert [str(cell) for cell in column.cells] == [f"1/{len(of_first)}", *["–"] * (len(found) - 1)]
+    assert summary(STUDY, found, [])["points"][0]["co_simulated"] == 1
+    assert "circuit" not in str(exploration_table(STUDY, outcomes(STUDY, store_of(records)), "", 200).caption)
 
 
 def test_ends_and_variances_are_drawn_where_rows_are_sampled(tmp_path):

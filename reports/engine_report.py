@@ -1,0 +1,135 @@
+"""What `bittrue verify --engine` shows and writes: a table of points, marks in a study's folder, Markdown, JSON."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from reports.engine_verification import EngineCheck, engine_runs, verify_runs
+from reports.files import writable, write_json
+from reports.store import opened
+from reports.study import Study
+from sim.errors import InputError, whole_number
+
+COLUMNS = ("data", "point", "epochs", "loops", "words", "cycles", "result")
+
+
+def show_engine(
+    sources: Sequence[str],
+    point: str,
+    seed: int | None,
+    epochs: int,
+    folder: Path,
+    records: Path | None,
+    markdown: Path | None,
+    json: Path | None,
+) -> None:
+    """Compare points of studies with the circuit, print what was found, and end with exit code 1 if any differs.
+
+    Args:
+        sources: the studies.
+        point: label of one point; all by default.
+        seed: of the runs.
+        epochs: of each point.
+        folder: for a loop that differs.
+        records: folder of the study, in which points that are equal are marked as co-simulated.
+        markdown: file for the table.
+        json: file for all of it as data, if any.
+    """
+    from reports import command_line
+
+    whole_number("epochs", epochs, 1, 1000)
+    if records is not None and len(sources) > 1:
+        raise InputError(f"records: got {records} with {len(sources)} studies; allowed: with one")
+    studies = [Study.load(source) for source in sources]
+    runs = [one for study in studies for one in engine_runs(study, point, seed)]
+    checks = []
+    with command_line.notes.status("", spinner="dots") as status:
+        for check in verify_runs(runs, epochs, folder):
+            status.update(check.run.point.label.replace("[", r"\["))
+            checks.append(check)
+    out = command_line.out
+    out.print(engine_table(" and ".join(study.head.name for study in studies), checks))
+    failed = [check for check in checks if check.failure]
+    for check in failed:
+        out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+    if records is not None:
+        mark(studies[0], records, checks)
+    out.print(closing_line(checks), highlight=False, soft_wrap=True)
+    if markdown is not None:
+        with writable(markdown):
+            markdown.write_text(as_markdown(command_of(sources, point, seed, epochs), checks), encoding="utf-8")
+        out.print(f"table: {markdown}", highlight=False, markup=False, soft_wrap=True)
+    if json is not None:
+        write_json(json, [check.as_dict() for check in checks])
+        out.print(f"results: {json}", highlight=False, markup=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def mark(study: Study, folder: Path, checks: Sequence[EngineCheck]) -> None:
+    """Mark the points that are equal in a study's folder; those of which as many epochs are marked stay as they are."""
+    with opened(folder, study.head.name, study.text) as store:
+        marked = store.checked_epochs
+        for check in checks:
+            if not check.failure and check.epochs > marked.get(check.run.key, 0):
+                store.checked.append(check.as_dict())
+
+
+def engine_table(name: str, checks: Sequence[EngineCheck]) -> Table:
+    """Return a table with a line for each point."""
+    table = Table(title=Text(f"{name}: the circuit against the model"), title_justify="left", box=None, pad_edge=False,
+                  header_style="bold")  # fmt: skip
+    for column in (*COLUMNS, "time"):
+        left = column in ("data", "point", "result")
+        table.add_column(column, justify="left" if left else "right", no_wrap=column != "point", overflow="fold")
+    for check in checks:
+        *cells, result = _cells(check)
+        colour = "red" if check.failure else "green"
+        table.add_row(*map(Text, cells), f"[{colour}]{result}[/]", f"{check.seconds:.1f} s")
+    return table
+
+
+def closing_line(checks: Sequence[EngineCheck]) -> str:
+    """Return one line that says how many points are equal."""
+    equal = sum(not check.failure for check in checks)
+    total = sum(check.cycles for check in checks)
+    return f"{equal} of {len(checks)} points equal in every word, count and cycle, {total:,} cycles"
+
+
+def command_of(sources: Sequence[str], point: str, seed: int | None, epochs: int) -> str:
+    """Return the command that repeats a comparison."""
+    given = [*(("--engine", source) for source in sources), ("--point", point), ("--seed", seed), ("--epochs", epochs)]
+    options = [f"{name} {shlex.quote(str(value))}" for name, value in given if value not in ("", None)]
+    return " ".join(["bittrue verify", *options])
+
+
+def as_markdown(command: str, checks: Sequence[EngineCheck]) -> str:
+    """Return the page of a comparison: the command that makes it, the result, the table."""
+    from reports.bench import machine
+
+    times = (sum(check.seconds for check in checks), sum(check.model_seconds for check in checks))
+    head = [
+        "# The circuit against the model",
+        "",
+        f"Written by `{command}`: {closing_line(checks)}.",
+        "The simulations of the circuit took {:,.0f} s, each with its start, the compiled model {:,.2f} s.".format(
+            *times
+        ),
+        machine() + ".",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    return "\n".join([*head, *(f"| {' | '.join(_cells(check))} |" for check in checks), ""])
+
+
+def _cells(check: EngineCheck) -> tuple[str, ...]:
+    numbers = (check.loops, check.words, check.cycles)
+    result = "DIFFERS" if check.failure else "equal"
+    return (check.run.data.source, check.run.point.label, str(check.epochs), *(f"{n:,}" for n in numbers), result)
