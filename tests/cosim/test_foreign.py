@@ -13,7 +13,7 @@ import tomli_w
 import bittrue
 from reports import command_line
 from rtl_models.benches.foreign import foreign_bench
-from rtl_models.elaborate import RTL
+from rtl_models.elaborate import sources
 from rtl_models.foreign import ForeignModule
 from rtl_models.verification import verify_foreign
 from sim.datapath import TrainingDatapath
@@ -77,7 +77,7 @@ FREE_XORSHIFT: dict[str, Any] = {
     "ports": {"word_o": "{_, low}"},
 }
 OWN_LFSR: dict[str, Any] = {  # of this project, with all that a generator can have
-    "sources": [str(RTL / "bittrue_pkg.sv"), str(RTL / "lfsr.sv")],
+    "sources": [str(file) for file in sources(text="lfsr")],
     "top": "lfsr",
     "parameters": {"Width": 33, "Taps": "33'h1_0008_0000", "Leap": 33, "ResetSeed": 5},
     "clock": "clk_i",
@@ -89,9 +89,7 @@ OWN_LFSR: dict[str, Any] = {  # of this project, with all that a generator can h
     "ports": {"load_i": "load_i", "seed_i": "seed_i", "enable_i": "enable_i", "word_o": "word_o"},
 }  # fmt: skip
 OWN_DOT: dict[str, Any] = {  # of this project, with all that a dot product can have
-    "sources": [
-        str(RTL / f"{name}.sv") for name in ("bittrue_pkg", "delay_line", "adder_tree", "saturate", "dot_product")
-    ],
+    "sources": [str(file) for file in sources(text="dot_product")],
     "top": "dot_product",
     "parameters": {
         "Lanes": 4, "DataWidth": 6, "ModelWidth": 5, "MaxExponent": 2, "AccumulatorWidth": 13, "RecordWidth": 3,
