@@ -16,7 +16,7 @@ from sim.formats import QFormat
 from sim.modes import Overflow
 from sim.quantize import Requantizer, mode_of
 from sim.random_bits import LinearGenerator
-from sim.reference import accumulate, apply_overflow, round_shift
+from sim.reference import apply_overflow, exact_sum, round_shift
 
 
 class Outcome(NamedTuple):
@@ -38,6 +38,9 @@ class RequantizerModel:
         block: target format and modes.
         source: format of the values.
 
+    Attributes:
+        exact: of the last value, rounded and before overflow.
+
     Example:
         >>> model = RequantizerModel(Requantizer(QFormat(8, 4)), QFormat(16, 8))
         >>> model(40), model(5000)
@@ -46,15 +49,15 @@ class RequantizerModel:
 
     def __init__(self, block: Requantizer, source: QFormat) -> None:
         _circuit(block.overflow)
-        self.block, self.source = block, source
+        self.block, self.source, self.exact = block, source, 0
 
     def __call__(self, value: int, word: int = 0) -> Outcome:
         """Return the result of a value, with its random word for a stochastic mode."""
         block, target = self.block, self.block.format
         cut = self.source.frac - target.frac
-        rounded = round_shift(int(value), cut, block.rounding, int(word), block.random_bits, block.centered)
-        result = apply_overflow(rounded, target.width, target.signed, block.overflow)
-        return Outcome(int(result), bool(result != rounded))
+        self.exact = int(round_shift(int(value), cut, block.rounding, int(word), block.random_bits, block.centered))
+        result = int(apply_overflow(self.exact, target.width, target.signed, block.overflow))
+        return Outcome(result, result != self.exact)
 
 
 class MacModel:
@@ -63,6 +66,9 @@ class MacModel:
     Args:
         width: bits of the accumulator, signed.
         overflow: what it does past its ends.
+
+    Attributes:
+        exact: the last sum before overflow.
 
     Example:
         >>> model = MacModel(8, "SAT")
@@ -78,17 +84,16 @@ Outcome(value=12, overflow=False))
 
     def reset(self) -> Outcome:
         """Return to a sum of 0 and no overflow, as a reset or a clear without a pair does."""
-        self.total, self.flag = 0, False
+        self.total, self.exact, self.flag = 0, 0, False
         return Outcome(0, False)
 
     def __call__(self, a: int, b: int, *, clear: bool = False) -> Outcome:
         """Return the sum with one more product; with `clear` the pair is the first of a new sum."""
         if clear:
             self.reset()
-        product = int(a) * int(b)
-        exact = self.total + product
-        self.total = int(accumulate(self.total, [product], self.width, self.overflow))
-        self.flag |= self.total != exact
+        self.exact = exact_sum(self.total, [int(a) * int(b)])
+        self.total = int(apply_overflow(self.exact, self.width, True, self.overflow))
+        self.flag |= self.total != self.exact
         return Outcome(self.total, self.flag)
 
 
@@ -110,6 +115,9 @@ class DotProductModel:
     Args:
         accumulator: width, overflow and lanes; without a cast of products.
 
+    Attributes:
+        exact: the last beat's sum before overflow.
+
     Example:
         >>> model = DotProductModel(Accumulator(8, Overflow.SAT, lanes=2))
         >>> model([100, 100], [1, 1], last=False)
@@ -128,7 +136,7 @@ class DotProductModel:
 
     def reset(self) -> None:
         """Forget the beats of a row that is not complete, as a reset does."""
-        self.total = self.overflows = 0
+        self.total = self.exact = self.overflows = 0
 
     def __call__(self, x: Sequence[int], z: Sequence[int], *, last: bool, exponent: int = 0) -> RowSum | None:
         """Return the row's sum after its last beat, nothing before.
@@ -142,14 +150,13 @@ class DotProductModel:
         unit = self.accumulator
         if not len(x) == len(z) == unit.lanes:
             raise InputError(f"x, z: got {len(x)} and {len(z)} words; allowed: {unit.lanes}, the lanes")
-        products = [int(a) * int(b) for a, b in zip(x, z, strict=True)]
-        exact = self.total + (sum(products) << exponent)
-        self.total = int(accumulate(self.total, products, unit.width, unit.overflow, exponent))
-        self.overflows += self.total != exact
+        self.exact = exact_sum(self.total, [int(a) * int(b) for a, b in zip(x, z, strict=True)], exponent)
+        self.total = int(apply_overflow(self.exact, unit.width, True, unit.overflow))
+        self.overflows += self.total != self.exact
         if not last:
             return None
         result = RowSum(self.total, self.overflows)
-        self.reset()
+        self.total = self.overflows = 0
         return result
 
 

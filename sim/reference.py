@@ -139,14 +139,19 @@ def cast(
     return apply_overflow(rounded, width, signed, overflow)
 
 
+def exact_sum(total: Any, products: Sequence[Any], exponent: int = 0) -> Any:
+    """Return the accumulator after one beat and before overflow: the products' exact sum, shifted, added."""
+    beat = products[0]
+    for product in products[1:]:
+        beat = beat + product
+    return total + (beat << exponent)
+
+
 def accumulate(total: Any, products: Sequence[Any], width: int, overflow: Overflow, exponent: int = 0) -> Any:
-    """Return the accumulator after one beat: the exact sum of the products, shifted, added, overflow applied once.
+    """Return the accumulator after one beat: overflow is applied once, to the exact sum.
 
     Example:
         >>> accumulate(120, [10, -4], 8, Overflow.SAT)
         126
     """
-    beat = products[0]
-    for product in products[1:]:
-        beat = beat + product
-    return apply_overflow(total + (beat << exponent), width, True, overflow)
+    return apply_overflow(exact_sum(total, products, exponent), width, True, overflow)

@@ -9,10 +9,11 @@ from typing import Any
 
 from rtl_models.benches.bench import Configuration, Field, StreamBench, corner, pack
 from rtl_models.benches.stream import Script
+from rtl_models.reference_models import DotProductModel
 from sim.datapath import TrainingDatapath
 from sim.formats import QFormat
 from sim.modes import Overflow
-from sim.reference import accumulate, limits
+from sim.reference import limits
 
 Row = list[tuple[int, list[int], list[int]]]
 """Beats of exponent, data words, model words."""
@@ -36,6 +37,7 @@ class DotProductBench(StreamBench):
         self.exponent_width = constants["ExponentWidth"]
         self.x, self.z = QFormat(path.data.width, 0), QFormat(path.model.width, 0)
         self.low, self.high = limits(path.accumulator.width, True, path.accumulator.overflow)
+        self.model = DotProductModel(path.dot_accumulator)
         self.reachable = len(self._steer(self.high)) < _LONGEST
         self.targets = cycle(product((self.low, self.high), (0, 1, 2, -1)))
 
@@ -72,28 +74,27 @@ class DotProductBench(StreamBench):
 
     def _add(self, script: Script, kind: str, row: Row, record: int) -> None:
         """Add a row, the reference's sum, and what it covers."""
-        path, total, overflows = self.path.accumulator, 0, 0
+        model, result = self.model, None
         hits: list[tuple[str, Any]] = [("kind", kind)]
         for number, (exponent, x, z) in enumerate(row):
-            products = [a * b for a, b in zip(x, z, strict=True)]
-            exact = total + (sum(products) << exponent)
-            total = accumulate(total, products, path.width, path.overflow, exponent)
-            overflows += total != exact
+            last = number == len(row) - 1
+            result = model(x, z, last=last, exponent=exponent)
             hits.append(("exponent", exponent))
-            for end, past in (("high", exact - self.high), ("low", self.low - exact)):
+            for end, past in (("high", model.exact - self.high), ("low", self.low - model.exact)):
                 if past >= 0:
                     hits.append(("edge", (end, ("at", "one past")[past] if past < 2 else "past")))
-            last = number == len(row) - 1
             carried = record if last else record ^ ((1 << self.record_width) - 1)  # only the last beat's counts
             data = pack(z, self.z.width) << (len(x) * self.x.width) | pack(x, self.x.width)
             script.inputs.append((data, carried << self.exponent_width | exponent, int(last)))
+        assert result is not None
+        total, overflows = result
         shown = min(overflows, (1 << self.count_width) - 1)
         hits += [
             ("beats", str(len(row)) if len(row) < 3 else "more"),
             ("overflows", str(overflows) if overflows < 2 else "more"),
             ("sign", "negative" if total < 0 else "positive"),
         ]
-        script.outputs.append((total & ((1 << path.width) - 1), record << self.count_width | shown))
+        script.outputs.append((total & ((1 << self.path.accumulator.width) - 1), record << self.count_width | shown))
         script.completes.append(len(script.inputs) - 1)
         script.hits.append(hits)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rtl_models.benches.bench import Configuration, Field, pack
 from rtl_models.benches.clocked import ClockedBench, Row
+from rtl_models.elaborate import Unit
 from sim.datapath import Generator, RandomGenerator, TrainingDatapath
 from sim.random_bits import (
     REPLACEMENT_SEED,
@@ -47,12 +48,11 @@ class GeneratorBench(ClockedBench):
     """Operations on one or several generators in step, in any order.
 
     Attributes:
-        reset_seed: seed after a reset.
+        reset_seed: seed after a reset, of all generators.
         zero_seed: what stands for a seed of 0; 0 if none is loaded.
         loads: whether seeds can be loaded.
     """
 
-    reset_seed: int = REPLACEMENT_SEED
     zero_seed: int = REPLACEMENT_SEED
     loads: bool = True
 
@@ -60,6 +60,10 @@ class GeneratorBench(ClockedBench):
         "Rows in order, the first with load_i: with load_i every register takes its seed, without it one step; "
         "the output is that after this."
     )
+
+    def __init__(self, configuration: Configuration, unit: Unit) -> None:
+        super().__init__(configuration, unit)
+        self.reset_seed = unit.constants.get("ResetSeed", REPLACEMENT_SEED)
 
     @property
     @abstractmethod
@@ -183,7 +187,7 @@ class LfsrBench(GeneratorBench):
     def parameters(cls, configuration: Configuration) -> dict[str, Any]:
         """Return the parameters of a datapath's generators."""
         given = generator_parameters(configuration.datapath.generator)
-        return {name: given[f"Lfsr{name}"] for name in ("Width", "Taps", "Leap")}
+        return {**{name: given[f"Lfsr{name}"] for name in ("Width", "Taps", "Leap")}, **configuration.extra}
 
     @property
     def seed_bits(self) -> int:
@@ -263,14 +267,25 @@ def _path(lanes: int, bits: int, **generator: Any) -> TrainingDatapath:
     return path.replace(model=path.model.replace(random_bits=bits))
 
 
+def _reset_seed(seed: int) -> dict[str, int | str]:
+    return {"ResetSeed": f"{WORD_BITS}'d{seed}"}
+
+
 _LFSR: dict[str, Any] = {"kind": Generator.LFSR}
-XORSHIFT32_CONFIGURATIONS = [Configuration("xorshift32", _path(1, 32))]
+XORSHIFT32_CONFIGURATIONS = [
+    Configuration("xorshift32", _path(1, 32)),
+    Configuration("reset_to_1", _path(1, 32), _reset_seed(1)),
+    Configuration("reset_to_top_bit", _path(1, 32), _reset_seed(1 << 31)),
+    Configuration("reset_to_ones", _path(1, 32), _reset_seed((1 << 32) - 1)),
+    Configuration("reset_to_alternating", _path(1, 32), _reset_seed(0x5555_5555)),
+    Configuration("reset_to_a_run", _path(1, 32), _reset_seed(generator_seed(1, Role.UPDATE, 0))),
+]
 LFSR_CONFIGURATIONS = [
     Configuration("32_bits", _path(1, 32, **_LFSR)),
     Configuration("32_bits_one_step", _path(1, 32, **_LFSR, leap=1)),
-    Configuration("33_bits", _path(1, 32, **_LFSR, width=33, leap=33)),
+    Configuration("33_bits", _path(1, 32, **_LFSR, width=33, leap=33), _reset_seed((1 << 32) - 1)),
     Configuration("48_bits", _path(1, 32, **_LFSR, width=48, leap=17)),
-    Configuration("64_bits_64_steps", _path(1, 32, **_LFSR, width=64, leap=64)),
+    Configuration("64_bits_64_steps", _path(1, 32, **_LFSR, width=64, leap=64), _reset_seed(1)),
     Configuration("40_bits_own_taps", _path(1, 32, **_LFSR, width=40, taps=(40, 39, 3), leap=5)),
 ]
 RANDOM_LANES_CONFIGURATIONS = [

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 from rtl_models.benches.bench import Configuration, Field, corner
 from rtl_models.benches.clocked import ClockedBench, Row
 from rtl_models.elaborate import Unit
+from rtl_models.reference_models import MacModel
 from sim.datapath import TrainingDatapath
 from sim.formats import QFormat
 from sim.modes import Overflow
-from sim.reference import accumulate, limits
+from sim.reference import limits
 
 _CYCLES = 250
 """From one reset to the next."""
@@ -25,10 +26,9 @@ _LONGEST = 30
 
 @dataclass(slots=True)
 class State:
-    """The reference's sum and flag, and what the circuit shows of them in the coming cycles."""
+    """The reference, and what the circuit shows of it in the coming cycles."""
 
-    total: int = 0
-    flag: int = 0
+    model: MacModel
     shown: deque[tuple[int, int]] = field(default_factory=deque)
 
 
@@ -50,6 +50,7 @@ class MacBench(ClockedBench):
         self.a = QFormat(constants["AWidth"], 0, bool(constants["ASigned"]))
         self.b = QFormat(constants["BWidth"], 0, bool(constants["BSigned"]))
         self.low, self.high = limits(stage.width, True, stage.overflow)
+        self.mask = (1 << stage.width) - 1
         edges = [edge for edge in (self.low, self.high) if self._reaches(edge)]
         self.targets = cycle(product(edges, (0, 1, 2, -1)))
 
@@ -59,6 +60,10 @@ class MacBench(ClockedBench):
         path = configuration.datapath
         operands = {"AWidth": path.data.width, "BWidth": path.model.width}
         return {**super().parameters(configuration), **operands, **configuration.extra}
+
+    def model(self) -> MacModel:
+        """Return the reference."""
+        return MacModel(self.path.accumulator.width, self.path.accumulator.overflow)
 
     def input_fields(self) -> list[Field]:
         """Return reset, clear, enable and the operands."""
@@ -107,7 +112,7 @@ class MacBench(ClockedBench):
         """Yield cycles: a reset now and then, pairs of all kinds, idle cycles and clears between them."""
         kinds = self.points()["kind"]
         kinds += ["steered"] * 2 * kinds.count("steered")
-        state = State()
+        state = State(self.model())
         for start in range(0, transactions, _CYCLES):
             yield self._row(state, None, is_reset=True, hits=[("reset", "in flight")] if start else [])
             left = min(_CYCLES, transactions - start) - 1
@@ -123,7 +128,7 @@ class MacBench(ClockedBench):
 
     def vectors(self, random: Random, count: int) -> Iterator[Row]:
         """Yield pairs of all kinds, each with the sum right after it."""
-        kinds, state, number = self.points()["kind"], State(), 0
+        kinds, state, number = self.points()["kind"], State(self.model()), 0
         while number < count:
             kind = random.choice(kinds)
             for first, pair in enumerate(self._pairs(kind, random)[: count - number]):
@@ -143,35 +148,33 @@ class MacBench(ClockedBench):
         hits: Sequence[tuple[str, Any]] = (),
     ) -> Row:
         """Return a cycle, and bring the state to what it is after it."""
-        stage, covered = self.path.accumulator, list(hits)
+        model, covered = state.model, list(hits)
         if is_reset:
-            state.total = state.flag = 0
+            model.reset()
             state.shown = deque([(0, 0)] * self.latency)
-        cause = f"clear {is_clear:d}, pair {pair}, before it sum {state.total}"
-        if state.flag and is_clear:
+        cause = f"clear {is_clear:d}, pair {pair}, before it sum {model.total}"
+        before = model.flag
+        if before and is_clear:
             covered.append(("flag", "cleared alone" if pair is None else "cleared by a pair"))
-        before = state.flag
-        if is_clear:
-            state.total = state.flag = 0
         if pair is None:
+            if is_clear:
+                model.reset()
             covered += [] if is_reset else [("cycle", "clear alone" if is_clear else "idle")]
             beat = (int(not is_reset), int(is_clear), 0, self.a.high, self.b.high)  # operands that must not count
         else:
             a, b = pair
-            exact = state.total + a * b
-            state.total = accumulate(state.total, [a * b], stage.width, stage.overflow)
-            if state.total != exact and not before:
+            total, exact = model(a, b, clear=is_clear).value, model.exact
+            if total != exact and not before:
                 covered.append(("flag", "set by the first pair" if is_clear else "set"))
-            if state.total == exact and before and not is_clear:
+            if total == exact and before and not is_clear:
                 covered.append(("flag", "kept"))
-            state.flag |= int(state.total != exact)
             for end, past in (("high", exact - self.high), ("low", self.low - exact)):
                 if past >= 0:
                     covered.append(("edge", (end, ("at", "one past")[past] if past < 2 else "past")))
             covered.append(("signs", ("negative" if a < 0 else "not", "negative" if b < 0 else "not")))
             covered.append(("cycle", "clear with a pair" if is_clear else "pair"))
             beat = (1, int(is_clear), 1, a & ((1 << self.a.width) - 1), b & ((1 << self.b.width) - 1))
-        state.shown.append((state.total & ((1 << stage.width) - 1), state.flag))
+        state.shown.append((model.total & self.mask, int(model.flag)))
         return Row(beat, state.shown.popleft(), cause, covered)
 
     def _pairs(self, kind: str, random: Random) -> list[tuple[int, int]]:

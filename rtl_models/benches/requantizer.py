@@ -15,11 +15,12 @@ from typing import Any
 from rtl_models.benches.bench import Configuration, Field
 from rtl_models.benches.clocked import ClockedBench, Row
 from rtl_models.elaborate import Unit, literal
+from rtl_models.reference_models import RequantizerModel
 from sim.datapath import TrainingDatapath
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import Requantizer
-from sim.reference import apply_overflow, limits, round_shift
+from sim.reference import limits
 
 Parameters = dict[str, Any]
 
@@ -68,7 +69,12 @@ def requantizer_parameters(
 
 
 class RequantizerBench(ClockedBench):
-    """Stimuli and reference of a requantizer."""
+    """Stimuli and reference of a requantizer.
+
+    Attributes:
+        block: of the simulator, that this circuit equals.
+        model: its reference.
+    """
 
     unit_name = "requantizer"
     inputs = ("rst_ni", "enable_i", "value_i", "random_i")
@@ -91,21 +97,14 @@ class RequantizerBench(ClockedBench):
         self.rounding = list(Rounding)[constants["Rounding"]]
         self.overflow = list(Overflow)[constants["Overflow"]]
         self.random_bits = constants["RandomBits"]
-        self.centered = bool(constants["Centered"])
-
-    @property
-    def block(self) -> Requantizer:
-        """The block of the simulator that this circuit equals."""
-        return Requantizer(self.target, self.rounding, self.overflow, self.random_bits, self.centered)
+        centered = bool(constants["Centered"])
+        self.block = Requantizer(self.target, self.rounding, self.overflow, self.random_bits, centered)
+        self.model = RequantizerModel(self.block, self.source)
 
     def expected(self, value: int, word: int) -> tuple[int, int]:
         """Return result and overflow flag by the reference, as the ports show them."""
-        rounded = self._rounded(value, word)
-        result = apply_overflow(rounded, self.target.width, self.target.signed, self.overflow)
-        return result & ((1 << self.target.width) - 1), int(result != rounded)
-
-    def _rounded(self, value: int, word: int) -> int:
-        return int(round_shift(value, self.cut, self.rounding, word, self.random_bits, self.centered))
+        result, overflow = self.model(value, word)
+        return result & ((1 << self.target.width) - 1), int(overflow)
 
     def bins(self, value: int, word: int) -> list[tuple[str, Any]]:
         """Return the coverage bins of a value."""
@@ -117,7 +116,7 @@ class RequantizerBench(ClockedBench):
         flag = "overflows" if self.expected(value, word)[1] else "fits"
         hits: list[tuple[str, Any]] = [("case", (kind, flag, "negative" if value < 0 else "not negative"))]
         if rest:
-            hits.append(("direction", "up" if self._rounded(value, word) > value >> self.cut else "down"))
+            hits.append(("direction", "up" if self.model.exact > value >> self.cut else "down"))
         return hits
 
     def directed(self) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from sim.engine.job import COUNTED, OBSERVED, STAGES, EpochJob, EpochResult, Reg
 from sim.modes import Overflow, Rounding
 from sim.profile import NODES, NodeProfile
 from sim.random_bits import WORD_BITS, Role, lane_field
-from sim.reference import accumulate, apply_overflow, round_shift
+from sim.reference import apply_overflow, exact_sum, round_shift
 
 
 def run_reference(job: EpochJob, traced: range | None = None, *, profile: bool = False) -> EpochResult:
@@ -55,8 +55,8 @@ def run_reference(job: EpochJob, traced: range | None = None, *, profile: bool =
         for beat in range(job.beats):
             span = range(beat * lanes, min((beat + 1) * lanes, columns))
             products = [xa[j] * z[j] for j in span]
-            exact = total + (sum(products) << exponents[beat])
-            total = accumulate(total, products, path.accumulator.width, path.accumulator.overflow, exponents[beat])
+            exact = exact_sum(total, products, exponents[beat])
+            total = apply_overflow(exact, path.accumulator.width, True, path.accumulator.overflow)
             counts["accumulator"] += total != exact
             totals.append(total)
             if record:

@@ -11,9 +11,10 @@ from rtl_models.benches.double_sampler import DoubleSamplerBench
 from rtl_models.benches.units import BENCHES, CONFIGURATIONS
 from rtl_models.bulk import Bulk
 from sim.datapath import Link, TrainingDatapath
-from sim.engine import EpochJob, EpochResult, Registers, run
+from sim.engine import EpochJob, EpochResult, Registers, StageTrace, reference, run
 from sim.formats import QFormat
 from sim.random_bits import Role
+from sim.reference import select_other
 from sim.rows import PackedRows, RawRows
 from tests.cosim.bulk_words import packed, unpacked
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.cosim
 VECTORS = 10**7
 RESET = 2
 """Cycles of reset before the first beat."""
+select_other.register(np.ndarray, np.where)  # the reference's source runs on whole arrays, too: it knows the flags
 Words = NDArray[np.int64]
 Ports = dict[str, NDArray[np.integer]]
 Check = Callable[[Ports], int]
@@ -193,6 +195,10 @@ def model_update(bench: Bench, random: np.random.Generator, vectors: int) -> tup
     job, result = epoch(path, random, steps, beats, rows=rows, z=z, h=h, registers=Registers(1, 0), offsets=c)
     trace = result.trace
     assert trace is not None
+    flags = _update_flags(job, before(job, result), trace, x)
+    assert [int(flags[:, part : part + lanes].sum()) for part in (0, lanes)] == [
+        result.counts[stage] for stage in ("increment", "model")
+    ]
     exponents = np.tile(job.exponents, steps)[:, None]
     coefficients = np.repeat(trace.coefficient, beats)[:, None]
     fields = by_beat(trace.random, lanes)
@@ -217,13 +223,25 @@ def model_update(bench: Bench, random: np.random.Generator, vectors: int) -> tup
         assert outputs["random_next_o"].sum() == steps * beats * path.model.rounding.is_stochastic
         model = unpacked(outputs["m_axis_tdata"][shown], 0, lanes, path.model.width)
         np.testing.assert_array_equal(model, by_beat(trace.model, lanes))
-        flags = unpacked(outputs["m_axis_tuser"][shown], 0, 2 * lanes, 1, False)
-        over = by_beat(trace.increment != -trace.product - job.h, lanes)
-        np.testing.assert_array_equal(flags[:, :lanes], over)
-        assert flags[:, lanes:].sum() == result.counts["model"]
+        np.testing.assert_array_equal(unpacked(outputs["m_axis_tuser"][shown], 0, 2 * lanes, 1, False), flags)
         return steps * beats * lanes
 
     return ports, check
+
+
+def _update_flags(job: EpochJob, z: Words, trace: StageTrace, x: Words) -> NDArray[np.bool_]:
+    """Return the flags of increments and of model words by the reference, one row a beat."""
+    path, places = job.datapath, np.repeat(job.exponents, job.datapath.lanes)
+    over = np.zeros((2, *x.shape), bool)
+    for exponent in np.unique(places).tolist():
+        at = np.s_[:, places == exponent]
+        _, exact, a, moved, updated = reference.update(
+            path, trace.coefficient[:, None], x[at], job.h[at[1]], z[at], exponent, trace.random[at]
+        )
+        np.testing.assert_array_equal(a, trace.increment[at])
+        np.testing.assert_array_equal(updated, trace.model[at])
+        over[0][at], over[1][at] = a != exact, updated != moved
+    return np.concatenate([by_beat(part, path.lanes) for part in over], 1)
 
 
 def link(bench: Bench, random: np.random.Generator, vectors: int) -> tuple[Ports, Check]:
@@ -271,22 +289,31 @@ def link(bench: Bench, random: np.random.Generator, vectors: int) -> tuple[Ports
         addresses = _placed(np.arange(job.table.size), cycles, RESET)
         ports |= {"table_write_i": writes, "table_address_i": addresses}
         ports["table_data_i"] = _placed(job.table.reshape(-1), cycles, RESET)
-    words = np.zeros(1, np.int64)
+    words = np.zeros(vectors, np.int64)
     if path.coefficient.rounding.is_stochastic:
-        stream_of_words = path.generator.make(job.seed, Role.COEFFICIENT, 0).words(vectors)
-        words = _placed(stream_of_words, cycles, lead + constants["EarlyStages"])
-    ports["random_i"] = words
+        words = path.generator.make(job.seed, Role.COEFFICIENT, 0).words(vectors).astype(np.int64)
+    ports["random_i"] = _placed(words, cycles, lead + constants["EarlyStages"])
+    exact_index, index, value = trace.index, trace.index, np.zeros(1, np.int64)
+    if kind is not Link.AFFINE:
+        exact_index, index = reference.table_index(path, registers, v)
+        entry = index + entries // 2
+        value = job.table[record, entry] if kind is Link.CENTRED_TABLE else job.table[entry]
+    exact, c = reference.coefficient(path, kind, registers, v, value, record, words)
+    np.testing.assert_array_equal(index, trace.index)
+    np.testing.assert_array_equal(c, trace.coefficient)
+    over = {"coefficient": c != exact, "index": index != exact_index}
+    assert {stage: int(flags.sum()) for stage, flags in over.items()} == {stage: result.counts[stage] for stage in over}
 
     def check(outputs: Ports) -> int:
         shown = slice(lead + bench.latency, None)
         assert outputs["m_axis_tvalid"][shown].all()
-        c = unpacked(outputs["m_axis_tdata"][shown], 0, 1, path.coefficient.width)[:, 0]
-        np.testing.assert_array_equal(c, trace.coefficient)
-        flags = outputs["m_axis_tuser"][shown]
-        assert (flags & 1).sum() == result.counts["coefficient"]
+        found = unpacked(outputs["m_axis_tdata"][shown], 0, 1, path.coefficient.width)[:, 0]
+        np.testing.assert_array_equal(found, c)
+        user = outputs["m_axis_tuser"][shown]
+        np.testing.assert_array_equal(user & 1, over["coefficient"])
         if kind is not Link.AFFINE:
-            assert (flags >> 1 & 1).sum() == result.counts["index"]
-            np.testing.assert_array_equal(unpacked(flags, 2, 1, links.index_bits)[:, 0], trace.index)
+            np.testing.assert_array_equal(user >> 1 & 1, over["index"])
+            np.testing.assert_array_equal(unpacked(user, 2, 1, links.index_bits)[:, 0], index)
         return vectors
 
     return ports, check
