@@ -25,6 +25,7 @@ def show_engine(
     seed: int | None,
     epochs: int,
     folder: Path,
+    rtl: Path | None,
     records: Path | None,
     markdown: Path | None,
     json: Path | None,
@@ -36,7 +37,8 @@ def show_engine(
         point: label of one point; all by default.
         seed: of the runs.
         epochs: of each point.
-        folder: for a loop that differs.
+        folder: for a loop that differs, its waves and their picture.
+        rtl: folder of the circuit's sources; the package's own by default.
         records: folder of the study, in which points that are equal are marked as co-simulated.
         markdown: file for the table.
         json: file for all of it as data, if any.
@@ -50,7 +52,7 @@ def show_engine(
     runs = [one for study in studies for one in engine_runs(study, point, seed)]
     checks = []
     with command_line.notes.status("", spinner="dots") as status:
-        for check in verify_runs(runs, epochs, folder):
+        for check in verify_runs(runs, epochs, folder, rtl):
             status.update(check.run.point.label.replace("[", r"\["))
             checks.append(check)
     out = command_line.out

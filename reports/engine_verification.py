@@ -11,6 +11,7 @@ from typing import Any
 
 from algorithms.data import load_problem
 from algorithms.training import algorithm_of, train
+from reports.engine_waveforms import keep_waves
 from reports.files import writable
 from reports.rtl_backend import build_circuit, run_on_circuit
 from reports.series import steps_of
@@ -70,20 +71,21 @@ class _Comparison:
 
     check: EngineCheck
     folder: Path
+    rtl: Path | None
 
     def compare(self, job: EpochJob, expected: EpochResult) -> None:
-        build_circuit(job)
+        build_circuit(job, self.rtl)
         start = time.perf_counter()
         run(job)
         middle = time.perf_counter()
-        got = run_on_circuit(job)
+        got = run_on_circuit(job, rtl=self.rtl)
         self.check.model_seconds += middle - start
         self.check.seconds += time.perf_counter() - middle
         self.check.loops += 1
         self.check.words += job.columns
         self.check.cycles += got.cycles
         if difference(got, expected):
-            self.check.failure = explain(job, got, expected, self.folder)
+            self.check.failure = explain(job, got, expected, self.folder, self.rtl)
             raise _Parted
 
 
@@ -99,27 +101,29 @@ def difference(got: EpochResult, expected: EpochResult) -> str:
     return ""
 
 
-def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path) -> str:
-    """Return where model and circuit part, and save the job that shows it.
+def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path, rtl: Path | None = None) -> str:
+    """Return where model and circuit part, and save the job that shows it, the waves of that place and their picture.
 
     Args:
         job: a loop that they do not agree on.
         got: the circuit's result.
         expected: the model's.
-        folder: for the job.
+        folder: for the files.
+        rtl: folder of the circuit's sources; the package's own by default.
     """
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         job.save(folder / JOB)
-    found = find_first_difference(job)
-    return f"{difference(got, expected)}; {found or 'no stage differs'}; saved {folder / JOB}"
+    found = find_first_difference(job, rtl)
+    kept = f"job {folder / JOB}" + (f", {keep_waves(job, found, folder, rtl)}" if found else "")
+    return f"{difference(got, expected)}; {found or 'no stage differs'}; {kept}"
 
 
-def find_first_difference(job: EpochJob) -> FirstDifference | None:
+def find_first_difference(job: EpochJob, rtl: Path | None = None) -> FirstDifference | None:
     """Return the first value in which the circuit differs from the model, window after window of the loop."""
     for start in range(0, job.steps, WINDOW):
         steps = range(start, min(start + WINDOW, job.steps))
-        found = first_difference(job, run_on_circuit(job, steps).trace, run(job, trace=steps).trace)
+        found = first_difference(job, run_on_circuit(job, steps, rtl=rtl).trace, run(job, trace=steps).trace)
         if found:
             return found
     return None
@@ -149,13 +153,14 @@ def engine_runs(study: Study, point: str = "", seed: int | None = None) -> list[
     return runs
 
 
-def verify_runs(runs: list[Run], epochs: int, folder: Path) -> Iterator[EngineCheck]:
+def verify_runs(runs: list[Run], epochs: int, folder: Path, rtl: Path | None = None) -> Iterator[EngineCheck]:
     """Yield the check of each run, its first epochs trained on the model and every loop repeated on the circuit.
 
     Args:
         runs: from `engine_runs`.
         epochs: how many of each; the length of an epoch is the study's.
-        folder: for jobs that differ, each in a folder of its run's key.
+        folder: for what shows a difference, in a folder of its run's key each.
+        rtl: folder of the circuit's sources; the package's own by default.
     """
     for one in runs:
         parameters = dict(one.point.parameters)
@@ -163,7 +168,7 @@ def verify_runs(runs: list[Run], epochs: int, folder: Path) -> Iterator[EngineCh
         if "epoch_length" in parameters:
             parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
         parameters["epochs"] = min(epochs, parameters["epochs"])
-        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder / one.key)
+        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder / one.key, rtl)
         with suppress(_Parted):
             train(
                 problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,

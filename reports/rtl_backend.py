@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sim.engine import EpochJob, EpochResult, register_backend
 
 
-def run_on_circuit(job: EpochJob, traced: range | None = None) -> EpochResult:
+def run_on_circuit(
+    job: EpochJob,
+    traced: range | None = None,
+    *,
+    rtl: Path | None = None,
+    waves: int | None = None,
+    folder: Path | None = None,
+) -> EpochResult:
     """Return the result of a job on the simulated circuit; what simulates is loaded only when it is wanted.
 
     Args:
         job: the inner loop.
         traced: steps to record stage by stage.
+        rtl: folder of the sources; the package's own by default.
+        waves: record all signals from shortly before this step on, in `folder`.
+        folder: for the simulation's files; a temporary one by default.
 
     Raises:
         InputError: if the circuit cannot run the job, or a tool is missing.
@@ -18,16 +30,18 @@ def run_on_circuit(job: EpochJob, traced: range | None = None) -> EpochResult:
     from rtl_models.toolchain import require_modules
 
     require_modules()
+    from rtl_models.elaborate import RTL
     from rtl_models.engine_backend import run_rtl
 
-    return run_rtl(job, traced)
+    return run_rtl(job, traced, rtl=RTL if rtl is None else rtl.resolve(), waves=waves, folder=folder)
 
 
-def build_circuit(job: EpochJob) -> None:
+def build_circuit(job: EpochJob, rtl: Path | None = None) -> None:
     """Build the simulation that a job needs, so that the time of `run_on_circuit` is that of running it.
 
     Args:
         job: the inner loop.
+        rtl: folder of the sources; the package's own by default.
 
     Raises:
         InputError: if the circuit cannot run the job, or a tool is missing.
@@ -36,9 +50,10 @@ def build_circuit(job: EpochJob) -> None:
 
     require_modules()
     from rtl_models.build import build
+    from rtl_models.elaborate import RTL
     from rtl_models.engine_design import Engine
 
-    build(Engine.of_job(job).design())
+    build(Engine.of_job(job, RTL if rtl is None else rtl.resolve()).design())
 
 
 def register() -> None:

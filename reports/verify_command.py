@@ -78,10 +78,11 @@ def verify(
     if engine:
         from reports.engine_report import show_engine
 
-        if (datapath, unit, configuration, rtl, dut, junit) != (None,) * 6 or waves or transactions != TRANSACTIONS:
-            raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --records, "
-                             "--markdown, --out, --json")  # fmt: skip
-        show_engine(engine, point or "", seed, EPOCHS if epochs is None else epochs, folder, records, markdown, json)
+        if (datapath, unit, configuration, dut, junit) != (None,) * 5 or waves or transactions != TRANSACTIONS:
+            raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --rtl, "
+                             "--records, --markdown, --out, --json")  # fmt: skip
+        count = EPOCHS if epochs is None else epochs
+        show_engine(engine, point or "", seed, count, folder, rtl, records, markdown, json)
         return
     for name, given in (("point", point), ("epochs", epochs), ("records", records), ("markdown", markdown)):
         if given is not None:

@@ -32,15 +32,15 @@ Cycle = dict[str, int | None]
 """Value of every port right before the clock edge that ends the cycle; None where it is undefined."""
 
 
-def cycles(waves: Path, clock: str, ports: Sequence[str], end: int, count: int) -> list[Cycle]:
+def cycles(waves: Path, clock: str, ports: Sequence[str], end: float, count: int | None) -> list[Cycle]:
     """Return the last cycles of a simulation.
 
     Args:
         waves: a VCD file.
         clock: name of the clock.
-        ports: names of what to read.
-        end: time at which the last cycle ends, in ns.
-        count: how many cycles.
+        ports: names of what to read; of several signals of a name the first is read, `scope.name` says which it is.
+        end: time at which the last cycle ends, in ns; infinite for the end of the file.
+        count: how many cycles; None for all.
     """
     from vcd.reader import TokenKind, tokenize
 
@@ -48,6 +48,7 @@ def cycles(waves: Path, clock: str, ports: Sequence[str], end: int, count: int) 
     values: Cycle = dict.fromkeys((clock, *ports))
     found: deque[Cycle] = deque(maxlen=count)
     changes: Cycle = {}
+    scopes: list[str] = []
     scale, last = 1.0, -1.0
 
     def settle() -> None:
@@ -62,6 +63,12 @@ def cycles(waves: Path, clock: str, ports: Sequence[str], end: int, count: int) 
             match token.kind:
                 case TokenKind.TIMESCALE:
                     scale = token.timescale.magnitude * 10.0 ** (9 + EXPONENTS[token.timescale.unit.value])
+                case TokenKind.SCOPE:
+                    scopes.append(token.scope.ident)
+                case TokenKind.UPSCOPE:
+                    scopes.pop()
+                case TokenKind.VAR if (name := f"{scopes[-1]}.{token.var.reference}") in values:
+                    names.setdefault(token.var.id_code, name)
                 case TokenKind.VAR if token.var.reference in values:
                     names.setdefault(token.var.id_code, token.var.reference)
                 case TokenKind.CHANGE_TIME:
@@ -93,13 +100,28 @@ def draw_failure(bench: Bench, result: Result, waves: Path, picture: Path) -> No
     Raises:
         InputError: if the file cannot be written.
     """
+    ports = [prefix(0) + port.name for port in bench.unit.ports]
+    found = cycles(waves, f"{prefix(0)}clk_i", ports, result.failed_at, CYCLES + bench.latency)
+    draw(diagram(bench, result, found), picture)
+
+
+def draw(content: dict[str, Any], picture: Path) -> None:
+    """Draw a diagram, as wide as its values need.
+
+    Args:
+        content: the diagram, as WaveDrom reads it.
+        picture: SVG file to write.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
     import json
 
     import wavedrom
 
-    ports = [prefix(0) + port.name for port in bench.unit.ports]
-    found = cycles(waves, f"{prefix(0)}clk_i", ports, result.failed_at, CYCLES + bench.latency)
-    drawing = wavedrom.render(json.dumps(diagram(bench, result, found)))
+    widest = max((len(text) for lane in content["signal"] for text in lane.get("data", ())), default=1)
+    scaled = content | {"config": {"hscale": max(1, ceil((widest * CHARACTER + SLANTS) / BRICK))}}
+    drawing = wavedrom.render(json.dumps(scaled))
     with writable(picture):
         drawing.saveas(str(picture))
 
@@ -117,10 +139,8 @@ def diagram(bench: Bench, result: Result, found: Sequence[Cycle]) -> dict[str, A
         values = [cycle[prefix(0) + port.name] for cycle in found]
         known = parts.get(port.name) or [Field(port.name, 0, 0, port.width)]
         lanes += _port_lanes(port.name, known, values, differing)
-    widest = max((len(text) for lane in lanes for text in lane.get("data", ())), default=1)
     return {
         "signal": lanes,
-        "config": {"hscale": max(1, ceil((widest * CHARACTER + SLANTS) / BRICK))},
         "head": {"text": f"{result.unit} {result.configuration}: the last cycle differs", "tick": 1 - len(found)},
         "foot": {"text": f"seed {result.seed}, after {result.transactions} equal outputs, at {result.failed_at} ns"},
     }
@@ -132,17 +152,17 @@ def _port_lanes(
     """Yield the lines of a port: its parts where they are few, else the whole and the parts that differ."""
     shown = [part for part in parts if len(parts) <= MOST_PARTS or part.name in differing]
     if not 0 < len(parts) <= MOST_PARTS:
-        yield _lane(name, [None if v is None else hex(v) for v in values])
+        yield value_lane(name, [None if v is None else hex(v) for v in values])
     for part in shown:
         label = name if len(parts) == 1 else part.name
         texts = [None if v is None else _text(part, part.of_port(v)) for v in values]
         if part.name in differing:
-            yield _lane(label, texts, is_marked=True)
+            yield value_lane(label, texts, is_marked=True)
             expected = differing[part.name]
             text = _text(part, int(expected)) if expected.lstrip("-").isdigit() else expected
-            yield _lane("expected", [*[None] * (len(values) - 1), text], is_marked=True)
+            yield value_lane("expected", [*[None] * (len(values) - 1), text], is_marked=True)
         else:
-            yield _lane(label, texts, is_bit=part.width == 1)
+            yield value_lane(label, texts, is_bit=part.width == 1)
 
 
 def _text(part: Field, value: int) -> str:
@@ -150,7 +170,9 @@ def _text(part: Field, value: int) -> str:
     return str(value) if part.signed or part.width <= DECIMAL else hex(value)
 
 
-def _lane(name: str, texts: Sequence[str | None], *, is_bit: bool = False, is_marked: bool = False) -> dict[str, Any]:
+def value_lane(
+    name: str, texts: Sequence[str | None], *, is_bit: bool = False, is_marked: bool = False
+) -> dict[str, Any]:
     """Return one line: a change of value starts a new piece; a marked line has a piece of its own at the end."""
     wave, data = "", []
     for number, text in enumerate(texts):

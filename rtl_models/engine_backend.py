@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rtl_models.benches.training_engine import Outcome, Plan
+from rtl_models.benches.training_engine import NO_WAVES, Outcome, Plan
 from rtl_models.build import build, simulate
 from rtl_models.elaborate import RTL
 from rtl_models.engine_design import Engine, beat_words, bits, register_address, window_address
@@ -21,9 +21,11 @@ from sim.random_bits import Role
 
 PLAN, OUTCOME = "plan.json", "outcome.json"
 _STREAMED = ("rows.bin", "indices.bin")
+_BY_STEP = ("index", "coefficient")
 _NODES = {"t": "accumulator", "u": "index", "c": "coefficient", "r": "random", "p": "product", "a": "increment",
           "z": "model"}  # fmt: skip
-_UNSIGNED = "r"
+UNSIGNED = ("random",)
+"""Arrays of a trace whose words have no sign."""
 
 
 def run_rtl(
@@ -34,7 +36,7 @@ def run_rtl(
     resets: tuple[int, ...] = (),
     rtl: Path = RTL,
     folder: Path | None = None,
-    waves: bool = False,
+    waves: int | None = None,
 ) -> EpochResult:
     """Return the result of a job, as the circuit gives it.
 
@@ -45,22 +47,24 @@ def run_rtl(
         resets: cycles after which loops begun before this one are cut off by a reset.
         rtl: folder of the sources.
         folder: for the simulation's files; a temporary one by default.
-        waves: record all signals, in `folder`.
+        waves: record all signals in `dump.vcd` of the folder, from shortly before this step on.
 
     Raises:
         InputError: if the circuit cannot run the job, a tool is missing, or waves have no folder.
         AssertionError: if the circuit reports an error of the row stream, or the simulation ends early.
     """
-    if folder is None and waves:
-        raise InputError("waves: got True without a folder; allowed: with a folder that keeps them")
+    if folder is None and waves is not None:
+        raise InputError(f"waves: got {waves} without a folder; allowed: with a folder that keeps them")
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
             return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name))
     engine = Engine.of_job(job, rtl)
-    simulation = build(engine.design(), waves=waves)
+    simulation = build(engine.design(), waves=waves is not None)
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     span = (traced.start, traced.stop) if traced is not None else (0, 0)
-    plan = Plan(host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, list(resets))
+    recorded = NO_WAVES if waves is None else waves
+    plan = Plan(host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, recorded, list(resets))
     (folder / PLAN).write_bytes(msgspec.json.encode(plan))
     for name, content in zip(_STREAMED, (_rows(job, engine), job.indices.astype(">u4")), strict=True):
         content.tofile(folder / name)
@@ -70,7 +74,6 @@ def run_rtl(
         folder,
         environment={Plan.VARIABLE: str(folder / PLAN), "COCOTB_LOG_LEVEL": "WARNING"},
         seed=1,
-        waves=waves,
     )
     outcome = msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
     trace = None if traced is None else _trace(job, engine, traced, folder / "trace.txt")
@@ -176,30 +179,37 @@ def _signed(word: int, width: int, lanes: int) -> list[int]:
     return [value - (1 << width) if value >> (width - 1) else value for value in values]
 
 
+def node_widths(job: EpochJob, engine: Engine) -> dict[str, int]:
+    """Return the bits of a word of each array of a trace, in the order of a step."""
+    path = job.datapath
+    return {
+        "accumulator": path.accumulator.width,
+        "index": path.link.index_bits,
+        "coefficient": path.coefficient.width,
+        "product": engine.product_width,
+        "random": max(path.model.random_bits, 1),
+        "increment": path.increment.width,
+        "model": path.model.width,
+    }
+
+
 def _trace(job: EpochJob, engine: Engine, traced: range, file: Path) -> StageTrace:
     """Return the stage trace that the monitor wrote."""
     trace, lanes = StageTrace.empty(job, traced), job.datapath.lanes
-    widths = {
-        "t": job.datapath.accumulator.width,
-        "u": job.datapath.link.index_bits,
-        "c": job.datapath.coefficient.width,
-        "a": job.datapath.increment.width,
-        "z": job.datapath.model.width,
-        "r": max(job.datapath.model.random_bits, 1),
-        "p": engine.product_width,
-    }
+    widths = node_widths(job, engine)
     loops = file.read_text().split("start\n")  # what came before is of loops that a reset cut off
     for line in loops[-1].splitlines():
         stage, step, beat, digits = line.split()
-        at, number, array = int(step) - traced.start, int(beat), getattr(trace, _NODES[stage])
-        if stage in "uc":
-            array[at] = _signed(int(digits, 16), widths[stage], 1)[0]
-        elif stage == "t":
-            array[at, number] = _signed(int(digits, 16), widths[stage], 1)[0]
+        node, at, number = _NODES[stage], int(step) - traced.start, int(beat)
+        array, width = getattr(trace, node), widths[node]
+        if node in _BY_STEP:
+            array[at] = _signed(int(digits, 16), width, 1)[0]
+        elif node == "accumulator":
+            array[at, number] = _signed(int(digits, 16), width, 1)[0]
         else:
-            values = _signed(int(digits, 16), widths[stage], lanes)
-            if stage == _UNSIGNED:
-                values = [value % (1 << widths[stage]) for value in values]
+            values = _signed(int(digits, 16), width, lanes)
+            if node in UNSIGNED:
+                values = [value % (1 << width) for value in values]
             span = slice(number * lanes, min((number + 1) * lanes, job.columns))
             array[at, span] = values[: span.stop - span.start]
     return trace

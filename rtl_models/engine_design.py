@@ -114,7 +114,8 @@ class Engine:
         ports = [
             *(("input" if p.is_input else "output", p.width, p.name) for p in own),
             ("input", 32, "beats"), ("input", 9, "stalls"), ("input", 1, "streams"),
-            ("input", 32, "first"), ("input", 32, "stop"), ("output", 1, "done"), ("output", 12 * 64, "extremes"),
+            ("input", 32, "first"), ("input", 32, "stop"), ("input", 32, "waves"),
+            ("output", 1, "done"), ("output", 12 * 64, "extremes"),
         ]  # fmt: skip
         declared = [f"  {way} logic [{width - 1}:0] {name} {_VISIBLE}" for way, width, name in ports]
         nets = {p.name: p.name for p in own}
@@ -148,7 +149,7 @@ class Engine:
                 "FieldWidth": str(max(numbers["RandomBits"], 1)),
             }, "u_monitor", [
                 ("clk_i", "clk_i"), ("start_i", "u_engine.start"), ("last_beat_i", "32'(u_engine.last_beat)"),
-                ("last_keep_i", "u_engine.last_keep"), ("first_i", "first"), ("stop_i", "stop"),
+                ("last_keep_i", "u_engine.last_keep"), ("first_i", "first"), ("stop_i", "stop"), ("waves_i", "waves"),
                 ("accumulates_i", "u_engine.u_dot.valid & u_engine.u_dot.enable"),
                 ("accumulator_i", "u_engine.u_dot.u_row.sum_d"),
                 ("coefficient_used_i", "u_engine.coefficient_valid & u_engine.coefficient_ready"),

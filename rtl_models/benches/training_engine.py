@@ -19,6 +19,8 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from rtl_models.engine_design import register_address
 
 PERIOD_NS = 10
+NO_WAVES = (1 << 32) - 1
+"""What the monitor takes for a step that never comes."""
 
 
 class Plan(msgspec.Struct):
@@ -30,6 +32,7 @@ class Plan(msgspec.Struct):
         outcome: file for the outcome.
         stalls: of 256 cycles, how many stall on average before a beat of a row.
         traced: first step to trace, and the step behind the last.
+        waves: step before which the recording of all signals begins, none by default.
         resets: cycles after which loops begun before this one are cut off by a reset.
     """
 
@@ -40,6 +43,7 @@ class Plan(msgspec.Struct):
     outcome: str
     stalls: int = 0
     traced: tuple[int, int] = (0, 0)
+    waves: int = NO_WAVES
     resets: list[int] = []
 
 
@@ -81,6 +85,7 @@ class Host:
             "streams": streams,
             "first": first,
             "stop": stop,
+            "waves": plan.waves,
         }
         for name, value in given.items():
             getattr(dut, name).value = value

@@ -36,6 +36,8 @@ module engine_monitor #(
   input logic [31:0]                        first_i,
   /// The step behind the last to write.
   input logic [31:0]                        stop_i,
+  /// Step before which the recording of waves begins, into `dump.vcd`; all bits set for none.
+  input logic [31:0]                        waves_i,
   /// High when the accumulator takes a beat.
   input logic                               accumulates_i,
   /// What it becomes.
@@ -76,9 +78,12 @@ module engine_monitor #(
   int file;
   int unsigned steps[6], beats[6];
   longint low[6], high[6];
-  logic products_q;
+  logic products_q, waits;
 
-  initial file = $fopen("trace.txt", "w");
+  initial begin
+    file = $fopen("trace.txt", "w");
+    waits = 1'b0;
+  end
   final $fclose(file);
 
   function automatic bit is_traced(stage_e stage);
@@ -107,12 +112,18 @@ module engine_monitor #(
     products_q <= update_i;
     if (start_i) begin
       $fwrite(file, "start\n");
+      waits = waves_i != 32'hffff_ffff;
       for (int k = 0; k < 6; k++) begin
         steps[k] = 0;
         beats[k] = 0;
         low[k]   = 64'h7fff_ffff_ffff_ffff;
         high[k]  = -64'h7fff_ffff_ffff_ffff;
       end
+    end
+    if (waits && steps[T] + 32'd1 >= waves_i) begin
+      waits = 1'b0;
+      $dumpfile("dump.vcd");
+      $dumpvars;
     end
     if (accumulates_i) begin
       if (is_traced(T)) $fwrite(file, "t %0d %0d %h\n", steps[T], beats[T], accumulator_i);

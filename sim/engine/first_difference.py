@@ -34,7 +34,7 @@ class FirstDifference:
         lane: lane of the beat; None for the dot product and the link.
         got: value in the first trace.
         expected: value in the second trace.
-        width: bits of the value.
+        width: bits of the value; of a product, the fewest that hold both sides.
     """
 
     stage: str
@@ -78,7 +78,6 @@ def first_difference(job: EpochJob, got: StageTrace | None, expected: StageTrace
         "index": path.link.index_bits,
         "coefficient": path.coefficient.width,
         "random": max(path.model.random_bits, 1),
-        "product": path.data.width + path.coefficient.width,
         "increment": path.increment.width,
         "model": path.model.width,
     }
@@ -87,7 +86,8 @@ def first_difference(job: EpochJob, got: StageTrace | None, expected: StageTrace
         place = (at,) if beat is None else (at, beat if column is None else column)
         one, other = (int(getattr(trace, node)[place]) for trace in (got, expected))
         lane = None if column is None else column % lanes
-        return FirstDifference(STAGES[node], node, got.first + at, beat, lane, one, other, widths[node])
+        width = widths.get(node) or 1 + max((~n if n < 0 else n).bit_length() for n in (one, other))
+        return FirstDifference(STAGES[node], node, got.first + at, beat, lane, one, other, width)
 
     differs = {node: getattr(got, node) != getattr(expected, node) for node in STAGES}
     steps = np.array([array.reshape(len(got.index), -1).any(axis=1) for array in differs.values()]).any(axis=0)

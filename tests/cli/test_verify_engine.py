@@ -1,10 +1,19 @@
 """`bittrue verify --engine`: points of studies on model and circuit; table, marks, and what a difference leaves."""
 
 import json
+import math
+import re
+import shutil
+import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
 from reports.shipped import study_text
+from reports.waveforms import cycles
+from rtl_models.elaborate import RTL
+from sim.engine import EpochJob, run
+from tests.unit.test_docs import ROOT
 
 cosim = pytest.mark.cosim
 
@@ -37,6 +46,33 @@ def test_several_studies_are_one_comparison(program, tmp_path):
     assert done.code == 0, done.err
     assert "2 of 2 points equal" in done.out
     assert [check["loops"] for check in json.loads((tmp_path / "engine.json").read_text())] == [1, 1]
+
+
+@cosim
+def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, tmp_path):
+    """Of a circuit with the wrong row in the dot product: equal in step 0, where the model is 0."""
+    shutil.copytree(RTL, tmp_path / "rtl")
+    patch = ROOT / "tests" / "cosim" / "engine_bugs" / "second_row_used_for_the_dot.patch"
+    subprocess.run(["git", "apply", "-p1", str(patch)], cwd=tmp_path / "rtl", check=True)
+    point = ("--engine", "engine-diabetes", "--point", "ZipML 4 lanes 16", "--epochs", "1")
+    done = program("verify", *point, "--rtl", "rtl", "--out", "kept", "--records", "study", "--json", "engine.json")
+    assert done.code == 1
+    assert "0 of 1 points equal" in done.out
+    assert not (tmp_path / "study" / "cosimulated.jsonl").exists()
+    [check] = json.loads((tmp_path / "engine.json").read_text())
+    place, got, expected = re.search(
+        r"; (dot, accumulator: step 1, beat 0): got (-?\d+) \(0b\d+\), expected (-?\d+)", check["failure"]
+    ).groups()
+    [folder] = (tmp_path / "kept").iterdir()
+    assert check["failure"].endswith(f"waves {folder.relative_to(tmp_path) / 'dump.vcd'}, picture "
+                                     f"{folder.relative_to(tmp_path) / 'difference.svg'}")  # fmt: skip
+    job = EpochJob.load(folder / "job.npz")
+    assert run(job, trace=range(1, 2)).trace.accumulator[0, 0] == int(expected)
+    texts = [element.text for element in ElementTree.parse(folder / "difference.svg").iter() if element.text]
+    assert place in texts
+    assert {got, expected} <= set(texts)
+    last = cycles(folder / "dump.vcd", "u_monitor.clk_i", ["u_monitor.accumulator_i"], math.inf, None)
+    assert int(got) % (1 << 32) in {cycle["u_monitor.accumulator_i"] for cycle in last}
 
 
 def write_study(path):

@@ -211,8 +211,8 @@ def test_what_the_circuit_has_not_is_refused() -> None:
     truncating = job(fields={"coefficient.rounding": Rounding.TRN_MAG})
     with pytest.raises(InputError, match="CoefficientRounding: got TRN_MAG; allowed: any other mode"):
         run_rtl(truncating)
-    with pytest.raises(InputError, match="waves: got True without a folder"):
-        run_rtl(job(), waves=True)
+    with pytest.raises(InputError, match="waves: got 3 without a folder"):
+        run_rtl(job(), waves=3)
 
 
 def test_the_buses_keep_their_protocol(tmp_path: Path) -> None:
