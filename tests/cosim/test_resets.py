@@ -18,7 +18,7 @@ OWN_BUILD = ("requantizer", "lfsr", "random_lanes", "xorshift32")  # their bench
 ICARUS = [[unit for unit in BENCHES if not unit.endswith("_table")]] if has_icarus() else []  # a table starts undefined
 
 
-def check(name: str, units: list[Unit], folder: Path, simulator: str) -> None:
+def check(name: str, units: list[Unit], folder: Path, simulator: str, seed: int) -> None:
     """Run the bench of resets on a table of units."""
     text = table_top(name, units)
     simulation = build(Design(name, sources(text=text), text), simulator=simulator)
@@ -27,8 +27,8 @@ def check(name: str, units: list[Unit], folder: Path, simulator: str) -> None:
     names = [prefix(number) for number in range(len(units))]
     folder.mkdir()
     plan = folder / "plan.json"
-    plan.write_bytes(msgspec.json.encode(ResetPlan(names, inputs, outputs, 1, simulator == "icarus")))
-    simulate(simulation, "rtl_models.benches.resets", folder, environment={ResetPlan.VARIABLE: str(plan)}, seed=1)
+    plan.write_bytes(msgspec.json.encode(ResetPlan(names, inputs, outputs, seed, simulator == "icarus")))
+    simulate(simulation, "rtl_models.benches.resets", folder, environment={ResetPlan.VARIABLE: str(plan)}, seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def check(name: str, units: list[Unit], folder: Path, simulator: str) -> None:
     [*(("verilator", [unit]) for unit in OWN_BUILD), *(("icarus", units) for units in ICARUS)],
     ids=[*OWN_BUILD, *("icarus" for _ in ICARUS)],
 )
-def test_a_reset_defines_every_output(simulator: str, units: list[str], tmp_path: Path) -> None:
+def test_a_reset_defines_every_output(simulator: str, units: list[str], seed: int, tmp_path: Path) -> None:
     most = None if simulator == "verilator" else 5
     table = [bench.unit for unit in units for bench in BENCHES[unit].benches(CONFIGURATIONS[unit][:most])]
-    check(f"{units[0]}_table" if simulator == "verilator" else "resets", table, tmp_path / "run", simulator)
+    check(f"{units[0]}_table" if simulator == "verilator" else "resets", table, tmp_path / "run", simulator, seed)
