@@ -81,14 +81,14 @@ class Finding(msgspec.Struct):
     picture: str = ""
 
 
-def default_seed(unit: str) -> int:
-    """Return the seed of a unit's stimuli where none is given: one that only its name decides.
+def default_seed(name: str) -> int:
+    """Return the seed of stimuli where none is given: one that only the name decides, of a unit or of a test.
 
     Example:
         >>> default_seed("requantizer") != default_seed("mac")
         True
     """
-    return zlib.crc32(unit.encode()) & 0xFFFF
+    return zlib.crc32(name.encode()) & 0xFFFF
 
 
 def requests(

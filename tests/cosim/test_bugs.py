@@ -35,12 +35,12 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_bug_is_found(bug: str, tmp_path: Path) -> None:
+def test_bug_is_found(bug: str, seed: int, tmp_path: Path) -> None:
     unit, name, named = BUGS[bug]
     rtl = tmp_path / "rtl"
     shutil.copytree(RTL, rtl)
     subprocess.run(["git", "apply", "-p1", str(PATCHES / f"{bug}.patch")], cwd=rtl, check=True)
-    [result] = verify(unit, [_configuration(unit, name)], [2_000], seed=1, rtl=rtl)
+    [result] = verify(unit, [_configuration(unit, name)], [2_000], seed, rtl=rtl)
     assert result.failure.startswith(f"{unit} {name}: ")
     assert named in result.failure
     assert result.transactions < 2_000

@@ -76,9 +76,9 @@ def test_a_failed_bench_is_told_with_the_tail_of_its_log(tmp_path: Path) -> None
     text = table_top("xorshift32_table", units)
     simulation = build(Design("xorshift32_table", sources(text=text), text))
     plan = tmp_path / "plan.json"
-    claim = ResetPlan(["c0_"], [{"load_i": 1, "enable_i": 1, "seed_i": 32}], [["word_o"]], 1, starts_undefined=True)
+    claim = ResetPlan(["c0_"], [{"load_i": 1, "enable_i": 1, "seed_i": 32}], [["word_o"]], seed=1)
     plan.write_bytes(msgspec.json.encode(claim))
-    with pytest.raises(AssertionError, match=r"1 of 1 tests failed\n[\s\S]*0 instances undefined before their reset"):
+    with pytest.raises(AssertionError, match=r"1 of 1 tests failed\n[\s\S]*no instance is undefined before its reset"):
         simulate(simulation, "rtl_models.benches.resets", tmp_path, environment={ResetPlan.VARIABLE: str(plan)})
     with pytest.raises(AssertionError, match="the simulation ended without a result"):
         simulate(simulation, "no_such_module", tmp_path)

@@ -37,10 +37,10 @@ NARROW = {
 """Configurations small enough that every bit of theirs moves; those of the requantizer, one a mode at least, follow."""
 
 
-def test_every_line_branch_and_bit_is_driven_or_waived(tmp_path: Path) -> None:
+def test_every_line_branch_and_bit_is_driven_or_waived(seed: int, tmp_path: Path) -> None:
     tables = {unit: [c for c in CONFIGURATIONS[unit] if c.name in names] for unit, names in NARROW.items()}
     tables["requantizer"] = [c for c in CONFIGURATIONS["requantizer"] if _is_narrow(c)]
-    results = covered(tables, TRANSACTIONS, seed=1, folder=tmp_path)
+    results = covered(tables, TRANSACTIONS, seed, folder=tmp_path)
     assert not [result.failure for result in results if result.failure]
 
     counts = hits([tmp_path / "coverage.dat"])

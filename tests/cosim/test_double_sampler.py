@@ -29,10 +29,10 @@ def benches() -> list[DoubleSamplerBench]:
     return [bench for bench in DoubleSamplerBench.benches(CONFIGURATIONS) if isinstance(bench, DoubleSamplerBench)]
 
 
-def test_every_configuration_equals_the_reference(benches: list[DoubleSamplerBench]) -> None:
+def test_every_configuration_equals_the_reference(seed: int, benches: list[DoubleSamplerBench]) -> None:
     narrowest = sorted(range(len(benches)), key=lambda n: benches[n].fmt.lanes)
     transactions = [MANY if n in narrowest[:6] else FEW for n in range(len(benches))]
-    results = verify("double_sampler", CONFIGURATIONS, transactions, seed=1)
+    results = verify("double_sampler", CONFIGURATIONS, transactions, seed)
     assert not [result.failure for result in results if result.failure]
     assert not {result.configuration: result.missed for result in results if result.missed}
     assert sum(result.transactions >= MANY for result in results) >= 6

@@ -16,19 +16,21 @@ def rounder(source: Path) -> Design:
     return Design("rounder", [source], flags=["--public-flat-rw"])
 
 
-def test_the_cocotb_example_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cocotb_example_passes(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXAMPLES / "cocotb")
     simulation = build(rounder(EXAMPLES / "foreign" / "rounder.sv"))
-    simulate(simulation, "test_rounder", tmp_path, seed=1)
+    simulate(simulation, "test_rounder", tmp_path, seed=seed)
 
 
-def test_the_cocotb_example_names_the_first_wrong_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cocotb_example_names_the_first_wrong_output(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(EXAMPLES / "cocotb")
     wrong = tmp_path / "rounder.sv"
     text = (EXAMPLES / "foreign" / "rounder.sv").read_text()
     wrong.write_text(text.replace("guard & sticky", "guard"))  # ties upwards
     with pytest.raises(AssertionError, match=r"rounder: output \d+ \(din -?\d+\): got -?\d+ = 0x\w+"):
-        simulate(build(rounder(wrong)), "test_rounder", tmp_path, seed=1)
+        simulate(build(rounder(wrong)), "test_rounder", tmp_path, seed=seed)
 
 
 def test_the_cocotb_example_is_short() -> None:

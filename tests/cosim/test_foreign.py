@@ -153,9 +153,9 @@ def brief(value: Any) -> str:
 
 @pytest.mark.parametrize(("table", "unchecked"), FRESH, ids=brief)
 def test_a_right_module_of_any_style_passes_with_closed_coverage(
-    table: dict[str, Any], unchecked: list[str], tmp_path: Path
+    table: dict[str, Any], unchecked: list[str], seed: int, tmp_path: Path
 ) -> None:
-    result = verify_foreign(written(tmp_path, table), 2500, seed=1)
+    result = verify_foreign(written(tmp_path, table), 2500, seed)
     assert not result.failure, result.failure
     assert not result.missed
     assert result.transactions == 2500
@@ -173,9 +173,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("table", "changes", "message"), WRONG, ids=brief)
 def test_what_a_binding_claims_wrongly_is_found(
-    table: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
+    table: dict[str, Any], changes: dict[str, Any], message: str, seed: int, tmp_path: Path
 ) -> None:
-    result = verify_foreign(written(tmp_path, with_changes(table, changes)), 2500, seed=1)
+    result = verify_foreign(written(tmp_path, with_changes(table, changes)), 2500, seed)
     assert message in result.failure
 
 
@@ -215,13 +215,13 @@ def test_the_examples_bindings_have_at_most_15_lines(name: str) -> None:
     assert len((EXAMPLES / f"{name}.toml").read_text().splitlines()) <= 15
 
 
-def test_the_bug_of_the_example_is_its_only_one(tmp_path: Path) -> None:
+def test_the_bug_of_the_example_is_its_only_one(seed: int, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     source = tmp_path / "mac_sat.v"
     text = source.read_text()
     assert text.count("exact <= lowest") == 1
     source.write_text(text.replace("exact <= lowest", "exact < lowest"))
-    result = verify_foreign(tmp_path / "mac_sat.toml", 2500, seed=1)
+    result = verify_foreign(tmp_path / "mac_sat.toml", 2500, seed)
     assert result.passed, result.failure or result.missed
 
 
@@ -323,7 +323,7 @@ def test_what_verilator_refuses_is_its_first_message(tmp_path: Path) -> None:
         verify_foreign(tmp_path / "rounder.toml", 10, seed=1)
 
 
-def test_an_included_file_is_part_of_what_a_build_depends_on(tmp_path: Path) -> None:
+def test_an_included_file_is_part_of_what_a_build_depends_on(seed: int, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "rounder.sv").write_text((tmp_path / "rounder.sv").read_text().replace("guard & sticky", "`UP"))
     source = tmp_path / "rounder.sv"
@@ -332,4 +332,4 @@ def test_an_included_file_is_part_of_what_a_build_depends_on(tmp_path: Path) -> 
         (tmp_path / "up.svh").write_text(f"`define UP {text}\n")
         foreign = ForeignModule.load(tmp_path / "rounder.toml")
         assert foreign.included == (tmp_path / "up.svh",)
-        assert verify_foreign(tmp_path / "rounder.toml", 2500, seed=1).passed is passes
+        assert verify_foreign(tmp_path / "rounder.toml", 2500, seed).passed is passes

@@ -29,17 +29,17 @@ CONFIGURATIONS = {
 
 
 @pytest.mark.parametrize("unit", CONFIGURATIONS)
-def test_every_configuration_equals_the_reference(unit: str) -> None:
+def test_every_configuration_equals_the_reference(unit: str, seed: int) -> None:
     configurations = CONFIGURATIONS[unit]
     transactions = 10_000
-    results = verify(unit, configurations, [transactions] * len(configurations), seed=1)
+    results = verify(unit, configurations, [transactions] * len(configurations), seed)
     assert not [result.failure for result in results if result.failure]
     assert not {result.configuration: result.missed for result in results if result.missed}
     assert {result.transactions for result in results} == {transactions}
 
 
 @pytest.mark.parametrize("unit", CONFIGURATIONS)
-def test_ten_million_words_equal_the_streams(unit: str) -> None:
+def test_ten_million_words_equal_the_streams(unit: str, seed: int) -> None:
     """A call resets every circuit, the next loads seed 0, all others load seeds; then a word leaves in every cycle."""
     benches = [bench for bench in BENCHES[unit].benches(CONFIGURATIONS[unit]) if isinstance(bench, GeneratorBench)]
     bulk = Bulk(f"{unit}_bulk", [bench.unit for bench in benches])
@@ -48,15 +48,15 @@ def test_ten_million_words_equal_the_streams(unit: str) -> None:
     while compared < VECTORS:
         is_reset = call == 0
         seeds = [
-            [generator_seed(3 + call, Role.UPDATE, number) if call > 1 else 0 for number in range(bench.count)]
+            [generator_seed(seed + call, Role.UPDATE, number) if call > 1 else 0 for number in range(bench.count)]
             for bench in benches
         ]
         ports = [packed([(np.array([row]), bench.seed_bits)]) for bench, row in zip(benches, seeds, strict=True)]
         levels = {"rst_ni": ~first if is_reset else on, "load_i": first & ~is_reset, "enable_i": on}
         inputs = [{**levels, benches[0].inputs[2]: port} for port in ports]
         for bench, row, outputs in zip(benches, seeds, bulk.run(inputs), strict=True):
-            started = [bench.reset_seed if is_reset else seed or bench.zero_seed for seed in row]
-            words = np.stack([bench.generator(seed).words(CYCLES) for seed in started], 1)
+            started = [bench.reset_seed if is_reset else start or bench.zero_seed for start in row]
+            words = np.stack([bench.generator(start).words(CYCLES) for start in started], 1)
             expected = packed([(words, WORD_BITS)])  # the lanes' fields in a row are the words in a row
             if bench.output_bits < 2 * WORD_BITS:
                 expected &= np.uint64((1 << bench.output_bits) - 1)
