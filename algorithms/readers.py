@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from algorithms.csv_files import read_csv
 from algorithms.file_formats import Raw, no_target, read_idx, read_npy, read_npz, read_svmlight
 from sim.errors import InputError
+from sim.host import row_products
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 PACKAGE = "dataset-fashion-mnist"
@@ -101,13 +103,23 @@ def _breast_cancer() -> Raw:
     return Raw("breast_cancer", features, targets.astype(np.float64), is_classes=True)
 
 
+def _synthetic(columns: int) -> Raw:
+    """The regression of ZipML's experiments: a ~ N(0, I), b = a·x + noise, the signal ten times the noise."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(10_000, columns))
+    model = random.normal(size=columns) / np.sqrt(columns)
+    targets = row_products(features, model) + 0.1 * random.normal(size=len(features))
+    return Raw(f"synthetic-{columns}", features, targets)
+
+
 SHIPPED: dict[str, Callable[[], Raw]] = {
     "reference": _reference,
     "diabetes": _diabetes,
     "digits": _digits,
     "breast_cancer": _breast_cancer,
+    **{f"synthetic-{columns}": partial(_synthetic, columns) for columns in (10, 100, 1000)},
 }
-"""Data sets that come with scikit-learn, by name."""
+"""Data sets that are made, or come with scikit-learn, by name."""
 SOURCES = (*SHIPPED, "fashion-mnist")
 """Every data set that has a name."""
 

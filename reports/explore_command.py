@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reports.options import JsonOption
 from reports.shipped import study_names
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from reports.store import Store
+    from reports.study import Study
 
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY.toml", help=f"A TOML file, or a shipped study: {', '.join(study_names())}.")
@@ -41,12 +48,10 @@ def explore(
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from reports.claims import show_claims
     from reports.command_line import notes, out
-    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
     from reports.explorer import Progress, run_study
-    from reports.files import check_writable, write_json
-    from reports.pareto import front, outcomes
-    from reports.sample_figures import draw_samples
+    from reports.files import check_writable
     from reports.shipped import study_text
     from reports.store import opened
     from reports.study import Study
@@ -54,56 +59,81 @@ def explore(
     if toml:
         sys.stdout.write(study_text(study))
         return
-    chosen = Study.load(study)
+    studies = Study.load_all(study)
     check_writable(json)
-    folder = Path("explore") / chosen.head.name if folder is None else folder
-    with opened(folder, chosen.head.name, chosen.text) as store:
-        chosen = chosen.recalled(store.records.entries)
+    head = studies[0].head
+    folder = Path("explore") / head.name if folder is None else folder
+    minutes = head.budget_minutes if budget is None else budget
+    begun = time.monotonic()
+    with opened(folder, head.name, studies[0].text) as store:
+        studies = [one.recalled(store.records.entries) for one in studies]
         if store.records.torn or store.minima.torn:
             notes.print("the last line of the records was torn and is cut off: its run is made again", style="dim")
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         remaining = TimeRemainingColumn(elapsed_when_finished=False)
-        with Bars(*columns, remaining, console=notes, transient=True, disable=not notes.is_terminal) as bars:
-            bar = bars.add_task("runs")
+        left = 0
+        with (
+            Bars(*columns, remaining, console=notes, transient=True, disable=not notes.is_terminal) as bars,
+            _interruptible() as stopped,
+        ):
+            for one in studies:
+                bar = bars.add_task("runs" if len(studies) == 1 else one.head.about)
 
-            def tell(progress: Progress) -> None:
-                bars.update(bar, total=progress.total, completed=progress.done)
+                def tell(progress: Progress, bar: TaskID = bar) -> None:
+                    bars.update(bar, total=progress.total, completed=progress.done)
 
-            with _interruptible() as stopped:
+                rest = max(minutes - (time.monotonic() - begun) / 60, 1e-9) if minutes else 0.0
                 count = -1 if jobs is None else jobs
-                left = run_study(chosen, store, jobs=count, budget_minutes=budget, tell=tell, stopped=stopped)
-        points = outcomes(chosen, store)
-        best = front(points, chosen.head.objectives)
-        if not points:
-            out.print("no run is done: give it more time and call it again")
-            return
-        shown = points if every else [point for point in points if point in best or point.point.datapath is None]
-        objectives = ", ".join(name.replace("_", " ") for name in chosen.head.objectives)
-        kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
-        if shown:
-            out.print(exploration_table(chosen, shown, f"{headline(chosen, points)}\n{kind}", out.width))
+                left += run_study(one, store, jobs=count, budget_minutes=rest, tell=tell, stopped=stopped)
+        if len(studies) > 1:
+            figures = show_claims(studies, store, folder, json)
         else:
-            ends = ", ".join(dict.fromkeys(point.state for point in points))
-            out.print(f"{headline(chosen, points)}\nno point is on the Pareto front: all {ends} (--all shows them)",
-                      highlight=False, markup=False, soft_wrap=True)  # fmt: skip
-        for line in refusals(points):
-            out.print(line, highlight=False, markup=False, soft_wrap=True)
-        if store.checked_epochs:
-            count = len(store.checked_epochs.keys() & store.by_key.keys())
-            out.print(f"co-simulated on the circuit: {count} of {len(store.by_key)} runs", highlight=False)
-        curves, tradeoffs = folder / "curves.png", folder / "tradeoffs.png"
-        draw_curves(chosen, points, curves)
-        draw_tradeoffs(chosen, points, best, tradeoffs)
-        figures = [curves, tradeoffs]
-        if draw_samples(chosen, points, folder / "samples.png"):
-            figures.append(folder / "samples.png")
+            figures = _show(studies[0], store, folder, every, json)
+    if not figures:
+        return
     if json is not None:
-        write_json(json, summary(chosen, points, best))
         out.print(f"points: {json}", highlight=False, markup=False, soft_wrap=True)
     out.print(f"records: {folder / 'records.jsonl'}", highlight=False, markup=False, soft_wrap=True)
     out.print(f"figures: {', '.join(map(str, figures))}", highlight=False, markup=False, soft_wrap=True)
     if left:
         out.print(f"{left} runs are left: the same command goes on with them", highlight=False)
+
+
+def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | None) -> list[Path]:
+    """Show what a study found; return its figures, none where no run is done."""
+    from reports.command_line import out
+    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
+    from reports.files import write_json
+    from reports.pareto import front, outcomes
+    from reports.sample_figures import draw_samples
+
+    points = outcomes(study, store)
+    best = front(points, study.head.objectives)
+    if not points:
+        out.print("no run is done: give it more time and call it again")
+        return []
+    shown = points if every else [point for point in points if point in best or point.point.datapath is None]
+    objectives = ", ".join(name.replace("_", " ") for name in study.head.objectives)
+    kind = "every point" if every else f"Pareto front of {objectives}, and float baselines"
+    if shown:
+        out.print(exploration_table(study, shown, f"{headline(study, points)}\n{kind}", out.width))
+    else:
+        ends = ", ".join(dict.fromkeys(point.state for point in points))
+        out.print(f"{headline(study, points)}\nno point is on the Pareto front: all {ends} (--all shows them)",
+                  highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+    for line in refusals(points):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if store.checked_epochs:
+        count = len(store.checked_epochs.keys() & store.by_key.keys())
+        out.print(f"co-simulated on the circuit: {count} of {len(store.by_key)} runs", highlight=False)
+    figures = [folder / "curves.png", folder / "tradeoffs.png"]
+    draw_curves(study, points, figures[0])
+    draw_tradeoffs(study, points, best, figures[1])
+    if draw_samples(study, points, folder / "samples.png"):
+        figures.append(folder / "samples.png")
+    if json is not None:
+        write_json(json, summary(study, points, best))
+    return figures
 
 
 @contextmanager

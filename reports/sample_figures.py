@@ -6,19 +6,33 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from algorithms.points import Sampling
 from algorithms.training import algorithm_of
+from algorithms.zipml.floating import DEFAULT_BITS, sample_count
 from reports.figures import new_figure, save
 from reports.pareto import Outcome, median
 from reports.study import Study
+from sim.row_formats import RowFormat
 
 
 def sample_bits(outcome: Outcome) -> int | None:
-    """Return the bits read for a sample of a value; None where rows are read as they are, or bits are not named."""
+    """Return the bits read for a sample of a value; None where rows are read as they are."""
     point = outcome.point
     if "sample_bits" not in algorithm_of(point.algorithm).own or point.parameters.get("sampling") == "full":
         return None
     given: int | None = point.parameters.get("sample_bits")
-    return given if given is not None or point.datapath is None else point.datapath.data.width
+    if given is not None:
+        return given
+    return DEFAULT_BITS if point.datapath is None else point.datapath.data.width
+
+
+def stored_bits(outcome: Outcome) -> int | None:
+    """Return the bits stored for all samples of a value, on a shared base; None where there are no samples."""
+    bits, parameters = sample_bits(outcome), outcome.point.parameters
+    if bits is None:
+        return None
+    count = sample_count(Sampling(parameters.get("sampling", Sampling.DOUBLE)), parameters.get("degree"))
+    return RowFormat(bits=bits, samples=count).stored_bits
 
 
 def draw_samples(study: Study, shown: Sequence[Outcome], path: Path) -> bool:

@@ -46,6 +46,8 @@ class Head(Section, frozen=True):
     )
     baseline: Annotated[str, described("series whose accuracy the others' is compared with, run by run")] = ""
     budget_minutes: Annotated[float, described("no run starts later than this; 0: no limit", 0)] = 0.0
+    within: Annotated[float, described("with several problems: loss over the baseline's, less 1, up to which a point "
+                                       "reaches it", 0)] = 0.01  # fmt: skip
     follow: Annotated[
         bool, described("a set or varied model.width takes increment, product and accumulator with it")
     ] = True
@@ -59,7 +61,8 @@ class Head(Section, frozen=True):
         seeds = self.seeds
         if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
             raise InputError(f"seeds: got {list(seeds)}; allowed: different numbers from 0 to 2^62 − 1, at least one")
-        for name, number in (("ridge", self.ridge), ("budget_minutes", self.budget_minutes)):
+        for name in ("ridge", "budget_minutes", "within"):
+            number = getattr(self, name)
             if not math.isfinite(number):
                 raise InputError(f"{name}: got {number}; allowed: a finite number of at least 0")
 
@@ -127,7 +130,7 @@ class Study:
 
         Raises:
             InputError: for a missing or broken file, unknown fields, values out of range, axes that contradict each
-                other, or no point at all.
+                other, no point at all, or several problems.
 
         Example:
             >>> study = Study.load("halp-linear")
@@ -137,12 +140,40 @@ class Study:
         return cls.parse(study_text(source), source)
 
     @classmethod
+    def load_all(cls, source: str) -> list[Study]:
+        """Return the studies of a TOML file, or of a shipped one: one for each table [[problem]], if it has any.
+
+        Example:
+            >>> [study.data.source for study in Study.load_all("zipml-claims")][:2]
+            ['synthetic-10', 'synthetic-100']
+        """
+        return cls.parse_all(study_text(source), source)
+
+    @classmethod
     def parse(cls, text: str, source: str) -> Study:
         """Return the study that a TOML text describes; `source` names it in errors."""
+        studies = cls.parse_all(text, source)
+        if len(studies) > 1:
+            raise InputError(f"{source}: problem: got {len(studies)} tables; allowed: one [data] here, no [[problem]]")
+        return studies[0]
+
+    @classmethod
+    def parse_all(cls, text: str, source: str) -> list[Study]:
+        """Return the studies that a TOML text describes: the fields of a table [[problem]] go before those of all."""
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{source}: got broken TOML ({error}); allowed: a study in TOML") from None
+        if "problem" not in table:
+            return [cls._of(table, text, source)]
+        studies = [cls._of(part, text, f"{source}: problem {k}") for k, part in enumerate(_problems(table, source), 1)]
+        if not studies[0].head.baseline:
+            raise InputError(f"{source}: baseline: got none; allowed: a series, with which each problem's are compared")
+        _require_different(source, [run for study in studies for run in study.runs])
+        return studies
+
+    @classmethod
+    def _of(cls, table: dict[str, Any], text: str, source: str) -> Study:
         series = table.pop("series", [])
         data, common = table.pop("data", {}), table.pop("common", {})
         head = from_table(Head, table, source)
@@ -158,7 +189,7 @@ class Study:
             raise InputError(f'{source}: splits: got {head.splits}; allowed: 0 unless data.held_out = "fold"')
         if "error" in head.objectives and head.loss is Loss.LEAST_SQUARES:
             raise InputError(f"{source}: objectives: got error; allowed: others, since {head.loss} has no classes")
-        folder = Path(source).parent
+        folder = Path(source.partition(": problem ")[0]).parent
         points = points_of(source, series, common, head.follow, folder)
         if spec.source not in SOURCES:
             spec = spec.replace(source=str(folder / Path(spec.source).expanduser()))
@@ -199,6 +230,32 @@ class Study:
                 for fold in range(self.data.folds)
             ]
         return list(itertools.product(specs, self.head.seeds))
+
+
+def _problems(table: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    """Return the table of a study of several problems once for each of them, with its own fields and chosen series."""
+    problems, common, every = table.pop("problem"), table.get("common", {}), table.get("series", [])
+    series = [entry for entry in every if isinstance(entry, dict)] if isinstance(every, list) else []
+    if not isinstance(problems, list) or not problems or not all(isinstance(problem, dict) for problem in problems):
+        raise InputError(f"{source}: problem: got {problems!r}; allowed: tables [[problem]]")
+    names = [problem.get("about") for problem in problems]
+    if None in names or len({repr(name) for name in names}) < len(names):
+        raise InputError(f"{source}: problem: got about {names}; allowed: for each one a name of its own")
+    merged = []
+    for number, problem in enumerate(problems, 1):
+        own, only = problem.get("common", {}), problem.pop("only", None)
+        known = [entry.get("name") for entry in series]
+        if only is not None and not (isinstance(only, list) and only and all(name in known for name in only)):
+            raise InputError(f"{source}: problem {number}: only: got {only!r}; allowed: some of {known}")
+        for key in problem.keys() - {"about", "loss", "ridge", "seeds", "splits", "data", "common"}:
+            raise InputError(f"{source}: problem {number}: {key}: got one of its own; allowed: one for all problems")
+        part = table | problem
+        if isinstance(common, dict) and isinstance(own, dict):
+            part["common"] = common | own
+        if only is not None:
+            part["series"] = [entry for entry in series if entry.get("name") in only]
+        merged.append(part)
+    return merged
 
 
 def _require_different(source: str, runs: list[Run]) -> None:

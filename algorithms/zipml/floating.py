@@ -29,6 +29,18 @@ LEVEL_WORDS = QFormat(16, 0)
 """What optimal levels are rounded to."""
 
 
+def sample_count(sampling: Sampling, degree: int | None = None) -> int:
+    """Return the samples of a value that a step takes, k; `degree` is that of polynomial sampling.
+
+    Example:
+        >>> sample_count(Sampling.DOUBLE), sample_count(Sampling.NAIVE), sample_count(Sampling.POLYNOMIAL, 7)
+        (2, 1, 8)
+    """
+    if sampling is Sampling.POLYNOMIAL:
+        return (DEFAULT_DEGREE if degree is None else degree) + 1
+    return 1 if sampling in ALONE else 2
+
+
 class FloatSamples:
     """Samples of a problem's rows as real numbers, fresh ones for every epoch; uniform levels are scaled by column.
 
@@ -60,7 +72,7 @@ class FloatSamples:
             return
         degree = DEFAULT_DEGREE if parameters.degree is None else parameters.degree
         bits = DEFAULT_BITS if parameters.sample_bits is None else parameters.sample_bits
-        count = degree + 1 if polynomial else 1 if self.sampling in ALONE else 2
+        count = sample_count(self.sampling, degree)
         if parameters.levels is SampleLevels.OPTIMAL:
             self.sampler = Sampler.with_levels(self.rows, bits, LEVEL_WORDS, samples=count)
         elif bits < 2:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_regression
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
+from algorithms.readers import SOURCES
 from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from sim.configuration import from_table
 from sim.errors import InputError
 
 Floats = NDArray[np.float64]
 
-SHAPES = {"reference": (1000, 100), "diabetes": (442, 10), "digits": (1797, 64), "breast_cancer": (569, 30)}
+SHAPES = {"reference": (1000, 100), "diabetes": (442, 10), "digits": (1797, 64), "breast_cancer": (569, 30),
+          "synthetic-10": (10_000, 10), "synthetic-100": (10_000, 100), "synthetic-1000": (10_000, 1000)}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,19 @@ def test_shipped_sets_have_their_shapes_names_and_the_same_bits_every_time(name:
     assert one.is_classes == (name in ("digits", "breast_cancer"))
     np.testing.assert_array_equal(one.features, other.features)
     np.testing.assert_array_equal(one.targets, other.targets)
+
+
+@pytest.mark.parametrize("columns", [10, 100, 1000])
+def test_synthetic_sets_are_gaussian_with_a_tenth_of_noise(columns: int) -> None:
+    """What is left of the targets is the noise; bounds of 6 standard errors."""
+    samples = load_samples(DataSpec(source=f"synthetic-{columns}"))
+    rows, count = samples.features, 10_000
+    model = np.linalg.solve(rows.T @ rows, rows.T @ samples.targets)
+    left = np.square(samples.targets - rows @ model).sum() / (count - columns)
+    assert abs(left / 0.01 - 1) <= 6 * np.sqrt(2 / (count - columns))
+    assert abs(model @ model - 1) <= 6 * np.sqrt(2 / columns) + 0.01
+    assert abs(rows.mean()) <= 6 / np.sqrt(rows.size)
+    assert abs(rows.var() - 1) <= 6 * np.sqrt(2 / rows.size)
 
 
 def test_shipped_sets_are_those_of_scikit_learn() -> None:
@@ -242,7 +257,7 @@ def test_drop_constant_is_the_way_out(folder: Path) -> None:
     assert load_samples(spec).features.tolist() == [[-1.0], [1.0]]
 
 
-@pytest.mark.parametrize("name", ["reference", "diabetes", "digits", "breast_cancer"])
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_test_split_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"held_out: got test, but {name} has no test split of its own"):
         load_samples(DataSpec(source=name, held_out=HeldOut.TEST))
@@ -250,7 +265,7 @@ def test_a_test_split_that_is_not_there_is_refused(name: str) -> None:
 
 BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"center": True}, r"source: got nothing; allowed: text"),
-    ({"source": ""}, r"source: got ''; allowed: reference, diabetes, digits, breast_cancer, fashion-mnist, or a path"),
+    ({"source": ""}, rf"source: got ''; allowed: {', '.join(SOURCES)}, or a path"),
     ({"source": 3}, r"source: got 3; allowed: text"),
     ({"source": "digits", "target": 3}, r"target: got 3; allowed: text"),
     ({"source": "digits", "center": 1}, r"center: got 1; allowed: true, false"),

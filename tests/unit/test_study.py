@@ -219,7 +219,66 @@ def test_the_errors_of_a_file_name_the_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", study_names())
 def test_every_shipped_study_is_one_under_its_name(name):
-    assert Study.load(name).head.name == name
+    assert {study.head.name for study in Study.load_all(name)} == {name}
+
+
+SEVERAL = {key: value for key, value in SMALL.items() if key != "data"} | {
+    "baseline": "svrg",
+    "series": [SMALL["series"][0], {"name": "svrg", "algorithm": "svrg"}],
+    "problem": [
+        {"about": "one", "data": {"source": "diabetes"}, "common": {"step": 0.02}},
+        {"about": "other", "seeds": [5], "loss": "logistic", "only": ["svrg"], "data": {"source": "breast_cancer"}},
+    ],
+}  # fmt: skip
+
+
+def problems(**changes):
+    """The second problem with other fields."""
+    return {"problem": [SEVERAL["problem"][0], SEVERAL["problem"][1] | changes]}
+
+
+def test_a_study_of_several_problems_is_one_for_each_of_them():
+    one, other = Study.parse_all(tomli_w.dumps(SEVERAL), "s.toml")
+    assert (one.head.about, other.head.about) == ("one", "other")
+    assert [(run.data.source, run.loss, run.seed) for run in other.runs] == [("breast_cancer", "logistic", 5)]
+    assert {point.parameters["step"] for point in one.points} == {0.02}  # a problem's own goes before that of all
+    assert [point.parameters["step"] for point in other.points] == [0.01]
+    assert len(one.points) == 5
+    assert one.head.seeds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problem": []}, "s.toml: problem: got []; allowed: tables [[problem]]"),
+        ({"problem": 3}, "s.toml: problem: got 3; allowed: tables [[problem]]"),
+        (problems(about="one"), "s.toml: problem: got about ['one', 'one']; allowed: for each one a name of its own"),
+        (problems(name="x"), "s.toml: problem 2: name: got one of its own; allowed: one for all problems"),
+        (problems(only=["none"]), "s.toml: problem 2: only: got ['none']; allowed: some of ['HALP', 'svrg']"),
+        (problems(only=[]), "s.toml: problem 2: only: got []; allowed: some of"),
+        (problems(only=["HALP"]), "s.toml: problem 2: baseline: got 'svrg'; allowed: HALP"),
+        (problems(ridge=-1), "s.toml: problem 2: ridge: got -1; allowed: "),
+        (problems(data={}), "s.toml: problem 2: data: got {}; allowed: a table with at least source"),
+        (problems(common=3), "s.toml: problem 2: common: got 3; allowed: a table"),
+        ({"series": 3}, "s.toml: problem 2: only: got ['svrg']; allowed: some of []"),
+        ({"baseline": ""}, "s.toml: baseline: got none; allowed: a series"),
+        ({"within": -0.1}, "s.toml: problem 1: within: got -0.1; allowed: "),
+        ({"problem": 2 * [SEVERAL["problem"][0]]}, "s.toml: problem: got about ['one', 'one']"),
+        ({"problem": [SEVERAL["problem"][0], SEVERAL["problem"][0] | {"about": "two"}]}, "which are the same run"),
+    ],
+)
+def test_several_problems_that_contradict_each_other_are_refused_in_one_line(changes, message):
+    with pytest.raises(bt.InputError) as error:
+        Study.parse_all(tomli_w.dumps(SEVERAL | changes), "s.toml")
+    text = str(error.value)
+    assert message in text
+    assert text.count("\n") == 0
+    assert "; allowed: " in text
+
+
+def test_where_one_study_is_wanted_several_problems_are_refused():
+    with pytest.raises(bt.InputError, match=r"^s.toml: problem: got 2 tables; allowed: one \[data\] here"):
+        Study.parse(tomli_w.dumps(SEVERAL), "s.toml")
 
 
 def test_points_are_the_grid_of_varied_and_tuned_values():
@@ -318,8 +377,10 @@ def test_the_key_of_a_run_stays_what_it_is():
 
 def test_every_run_has_a_key_of_its_own():
     for name in study_names():
-        study = Study.load(name)
-        assert len({run.key for run in study.runs}) == len(study.runs) == len(study.points) * len(study.replicates)
+        studies = Study.load_all(name)
+        for study in studies:
+            assert len({run.key for run in study.runs}) == len(study.runs) == len(study.points) * len(study.replicates)
+        assert len({run.key for study in studies for run in study.runs}) == sum(len(study.runs) for study in studies)
 
 
 def test_a_key_changes_with_everything_that_a_result_depends_on(monkeypatch):
