@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TRANSACTIONS = 5000
 """Outputs compared, by default, under each configuration: enough for every bench to close its coverage."""
 MOST_TRANSACTIONS = 10**8
+SHOWN = 4
+"""Failed configurations of a unit that get waves and a picture."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -208,7 +210,9 @@ def run_verification(
     waves: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Finding]:
-    """Yield what every bench finds out; the first failed configuration of a unit runs once more, alone and with waves.
+    """Yield what every bench finds out; a failed configuration runs once more, alone and with waves.
+
+    Of a unit, the first `SHOWN` that fail do; the others say so.
 
     Args:
         wanted: what to verify.
@@ -222,13 +226,15 @@ def run_verification(
     find_toolchain()
     for request in wanted:
         tell(f"{request.label}: building and running {len(request.configurations)} configurations")
-        kept, is_first = folder / request.label if waves else None, True
+        kept, failed = folder / request.label if waves else None, 0
         for result in _run(request, kept):
             finding = Finding(result, request.rerun(result.configuration), request.source is not None)
             if kept is not None:
                 finding.waves = str(kept / "dump.vcd")
-            if result.failed_at and is_first:
-                is_first = False
+            failed += bool(result.failed_at)
+            if failed > SHOWN and result.failed_at:
+                result.failure += f"\n  no waves, no picture: those of the first {SHOWN} failed configurations are kept"
+            elif result.failed_at:
                 tell(f"{request.unit} {result.configuration}: running it again with waves")
                 _investigate(request, finding, folder)
             yield finding

@@ -79,22 +79,25 @@ class Binding(Section, frozen=True, kw_only=True):
 
     def _check_timing(self) -> None:
         latency, block = self.latency, self.block
+        is_rounder, is_frozen = isinstance(block, RequantizerBlock), "enable_i" in self.ports
+        least = 0 if is_rounder and not is_frozen else 1
         if latency == NO_LATENCY and not self.is_stream:
-            raise InputError(f"latency: got nothing; allowed: 0 to {LARGEST_LATENCY}, since no m_axis_tvalid is named")
+            allowed = f"{least} to {LARGEST_LATENCY}, since no m_axis_tvalid is named"
+            raise InputError(f"latency: got none; allowed: {allowed}")
         if not self.clock:
-            if latency or "enable_i" in self.ports or not isinstance(block, RequantizerBlock):
-                got = f"a latency of {latency}" if latency else "no clock"
+            if latency or is_frozen or not is_rounder:
+                found = [(latency > 0, f"a latency of {latency}"), (self.is_stream, "m_axis_tvalid")]
+                found += [(is_frozen, "enable_i"), (True, f"the block {block.unit_name}")]
                 raise InputError(
-                    f"clock: got nothing with {got}; allowed: a port of {self.top}; without a clock a requantizer of "
-                    "latency 0 that has no enable_i"
+                    f"clock: got nothing with {next(text for is_so, text in found if is_so)}; allowed: a port of "
+                    f"{self.top}; without a clock a requantizer of latency 0 that has no enable_i"
                 )
             if self.reset.port:
                 raise InputError(f"reset.port: got {self.reset.port!r}; allowed: none, since no clock is named")
             return
-        least = 0 if isinstance(block, RequantizerBlock) and "enable_i" not in self.ports else 1
         if NO_LATENCY < latency < least:
             raise InputError(f"latency: got {latency}; allowed: {least} to {LARGEST_LATENCY} for this block")
-        if not self.reset.port and (self.is_stream or not isinstance(block, RequantizerBlock)):
+        if not self.reset.port and (self.is_stream or not is_rounder):
             raise InputError(f"reset.port: got nothing; allowed: a port of {self.top}")
 
 

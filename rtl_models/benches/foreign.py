@@ -214,6 +214,11 @@ class ForeignGenerator(GeneratorBench):
         self.reset_seed, self.zero_seed = block.reset_seed, block.zero_seed
         self.loads = "load_i" in foreign.binding.ports
 
+    @property
+    def latency(self) -> int:
+        """Cycles from a seed or a step to its word, as the binding states them."""
+        return self.foreign.binding.latency
+
     def generator(self, seed: int) -> Any:
         """Return the reference of one generator."""
         generator = super().generator(seed)  # type: ignore[safe-super]  # that of the other base

@@ -66,6 +66,11 @@ class GeneratorBench(ClockedBench):
         self.reset_seed = unit.constants.get("ResetSeed", REPLACEMENT_SEED)
 
     @property
+    def latency(self) -> int:
+        """Cycles from a seed or a step to its word, which is a register."""
+        return 1
+
+    @property
     @abstractmethod
     def seed_bits(self) -> int:
         """Bits of a seed."""

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -145,6 +146,24 @@ def test_a_fault_is_shown_with_values_picture_and_the_command_that_repeats_it(pr
     again = program(*shlex.split(line)[1:], "--json", "again.json")
     assert again.code == 1
     assert json.loads((tmp_path / "again.json").read_text())[0]["result"]["differences"] == found["differences"]
+
+
+@cosim
+def test_the_first_failed_configurations_have_waves_and_pictures_and_the_others_say_so(tmp_path):
+    shutil.copytree(RTL, tmp_path / "rtl")
+    bug = ROOT / "tests" / "cosim" / "bugs" / "seed_zero_accepted.patch"
+    subprocess.run(["git", "apply", "-p1", bug], cwd=tmp_path / "rtl", check=True)
+    wanted = verify.requests(["xorshift32"], transactions=300, rtl=tmp_path / "rtl")
+    findings = list(verify.run_verification(wanted, tmp_path / "kept"))
+    shown, others = findings[: verify.SHOWN], findings[verify.SHOWN :]
+    assert len(others) == 2
+    files = [Path(file) for finding in shown for file in (finding.waves, finding.picture)]
+    assert len(set(files)) == 2 * verify.SHOWN
+    assert all(file.stat().st_size for file in files)
+    for finding in others:
+        assert (finding.waves, finding.picture) == ("", "")
+        assert finding.result.failure.startswith("xorshift32 reset_to_")
+        assert finding.result.failure.endswith("no picture: those of the first 4 failed configurations are kept")
 
 
 @cosim
