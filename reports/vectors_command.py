@@ -13,10 +13,13 @@ MOST_VECTORS = 10**6
 
 
 def vectors(
-    datapath: Annotated[
-        str, typer.Argument(metavar="DATAPATH.toml", help="Sets the parameters: a TOML file or a preset.")
-    ],
     unit: Annotated[str, typer.Option("--unit", help="A unit of the RTL.")],
+    datapath: Annotated[
+        str | None, typer.Argument(metavar="DATAPATH.toml", help="Sets the parameters: a TOML file or a preset.")
+    ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(metavar="NAME", help="In place of a datapath: one of the unit's own list.")
+    ] = None,
     count: Annotated[int, typer.Option("-n", "--vectors", help="Expected outputs.")] = 1000,
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if it is not there.")] = Path(
         "vectors"
@@ -29,22 +32,23 @@ def vectors(
     """
     from reports import command_line
     from reports.vectors import write_vectors
-    from reports.verify import default_seed, of_datapath, unit_name
-    from rtl_models.toolchain import require_modules
-    from sim.errors import whole_number
+    from reports.verify import requests
+    from sim.errors import InputError, whole_number
 
-    require_modules()
     whole_number("vectors", count, 1, MOST_VECTORS)
-    path = command_line.datapath_of(datapath)
-    configuration = of_datapath(unit_name(unit), path)
-    number = default_seed(unit) if seed is None else whole_number("seed", seed, 0, 2**32 - 1)
+    if datapath is None and configuration is None:
+        raise InputError("datapath: got nothing; allowed: a TOML file or a preset, or --configuration NAME")
+    path = None if datapath is None else command_line.datapath_of(datapath)
+    (request,) = requests([unit], path, configuration=configuration, seed=seed)
+    (chosen,) = request.configurations
+    path = chosen.datapath.replace(name=chosen.name)
 
     from rtl_models.vectors import vectors as make
 
-    found = make(unit, configuration, count, number)
-    files = write_vectors(folder, found, path, number)
+    found = make(unit, chosen, count, request.seed)
+    files = write_vectors(folder, found, path, request.seed)
     out = command_line.out
     sizes = ", ".join(f"{len(table.rows):,} {table.name}" for table in found.tables)
-    out.print(f"{unit} of {path.name}, seed {number}: {sizes}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{unit} of {path.name}, seed {request.seed}: {sizes}", highlight=False, markup=False, soft_wrap=True)
     for file in files:
         out.print(str(file), highlight=False, markup=False, soft_wrap=True)

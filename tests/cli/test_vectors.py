@@ -63,6 +63,20 @@ def test_vectors_of_the_requantizer_equal_the_reference(made):
     assert max(columns["random_i"]) == (1 << block.random_bits) - 1
 
 
+def test_a_cast_of_the_units_own_list_overflows_at_both_ends(program, tmp_path):
+    name = "sfix20_En10_to_sfix8_TO_AWAY_SAT"
+    assert program("vectors", "--unit", "requantizer", "--configuration", name, "-n", 400, "--out", "files").code == 0
+    columns = {file.stem: hex_words(file) for file in (tmp_path / "files").glob("*.hex")}
+    ends = set()
+    for value, result, flag in zip(*(columns[port] for port in ("value_i", "value_o", "overflow_o")), strict=True):
+        number = signed(value, 20)
+        exact = -(-number // 2**10) if number > 0 else number // 2**10
+        assert (signed(result, 8), flag) == (min(max(exact, -128), 127), not -128 <= exact < 128)
+        ends.add((flag, exact < 0))
+    assert len(ends) == 4
+    assert f'datapath "{name}"' in (tmp_path / "files" / "vectors.csv").read_text()
+
+
 def test_vectors_of_the_mac_equal_the_reference(made, tmp_path):
     widths = "data = {width = 6}\nmodel = {width = 9}\naccumulator = {width = 18}"
     (tmp_path / "narrow.toml").write_text(widths, encoding="utf-8")
@@ -204,6 +218,8 @@ def test_the_seed_comes_from_the_units_name_and_decides(program, tmp_path):
 
 
 BAD = [
+    (("--unit", "mac"), "datapath: got nothing; allowed: a TOML file or a preset, or --configuration NAME\n"),
+    (("halp8", "--unit", "mac", "--configuration", "deep"), "configuration: got 'deep'; allowed: with one --unit and"),
     (("halp8", "--unit", "adder"), "unit: got 'adder'; allowed: dot_product, "),
     (("halp8", "--unit", "lfsr"), "halp8: generator.kind: got xorshift32; allowed for lfsr: lfsr\n"),
     (("halp8", "--unit", "mac", "-n", 0), "vectors: got 0; allowed: a whole number from 1 to 1000000\n"),
