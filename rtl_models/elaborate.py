@@ -6,9 +6,10 @@ The widths are those of the SystemVerilog, elaborated by slang; nothing in Pytho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def elaborate(unit: str, tables: Sequence[Parameters], folder: Path = RTL) -> li
     given = [{name: literal(value) for name, value in table.items()} for table in tables]
     probe = f"module probe;\n{chr(10).join(instance(unit, p, f'u_{n}', ()) for n, p in enumerate(given))}\nendmodule\n"
     compilation = Compilation()
-    for file in sources(folder):
+    for file in sources(folder, probe):
         compilation.addSyntaxTree(SyntaxTree.fromFile(str(file)))
     compilation.addSyntaxTree(SyntaxTree.fromText(probe))
     for diagnostic in compilation.getAllDiagnostics():
@@ -155,11 +156,20 @@ def section_parameters(section: Section) -> dict[str, Any]:
         >>> parameters["Lanes"], parameters["IncrementFraction"]
         (16, 6)
     """
-    fields = (row for row in rows(type(section)) if row.rtl != "–")
-    return {row.rtl: attrgetter(row.path)(section) for row in fields}
+    return {name: value(section) for name, value in _fields(type(section))}
+
+
+@cache
+def _fields(kind: type[Section]) -> list[tuple[str, Callable[[Section], Any]]]:
+    return [(row.rtl, attrgetter(row.path)) for row in rows(kind) if row.rtl != "–"]
 
 
 def unit_parameters(unit: str, datapath: TrainingDatapath) -> dict[str, Any]:
     """Return those parameters of a datapath that a unit declares."""
-    declared = elaborate(unit, [{}])[0].constants
+    declared = _declared(unit)
     return {name: value for name, value in section_parameters(datapath).items() if name in declared}
+
+
+@cache
+def _declared(unit: str) -> frozenset[str]:
+    return frozenset(elaborate(unit, [{}])[0].constants)

@@ -93,14 +93,17 @@ def verify_foreign(
         raise InputError(f"{file}: sources: {error.first}") from None
 
 
-def covered(tables: Mapping[str, Sequence[Configuration]], transactions: int, seed: int, folder: Path) -> list[Result]:
-    """Play the benches of several units in one simulation that counts lines, branches and toggles.
+def verify_together(
+    tables: Mapping[str, Sequence[Configuration]], transactions: int, seed: int, folder: Path, *, coverage: bool = False
+) -> list[Result]:
+    """Return what the benches of several units find out in one simulation.
 
     Args:
         tables: configurations of each unit.
         transactions: outputs to compare of each configuration.
         seed: of the stimuli.
-        folder: for the counts, in `coverage.dat`.
+        folder: for the log and the coverage of lines, branches and toggles, in `coverage.dat`.
+        coverage: whether to count lines, branches and toggles.
 
     Raises:
         InputError: if a tool is missing.
@@ -108,14 +111,14 @@ def covered(tables: Mapping[str, Sequence[Configuration]], transactions: int, se
         AssertionError: if a simulation ended before every bench had.
     """
     units = [bench.unit for unit, table in tables.items() for bench in BENCHES[unit].benches(table)]
-    text = table_top("covered_table", units)
-    design = Design("covered_table", sources(RTL, text), text)
+    text = table_top("units_table", units)
+    design = Design("units_table", sources(RTL, text), text)
     plans: list[Plan] = []
     for unit, table in tables.items():
         first = sum(len(plan.configurations) for plan in plans)
         results = str(folder / f"{unit}.json")
         plans.append(Plan(unit, list(table), [transactions] * len(table), seed, results, first=first))
-    return _play(plans, design, folder, coverage=True, waves=False)
+    return _play(plans, design, folder, coverage=coverage, waves=False)
 
 
 def _play(plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:

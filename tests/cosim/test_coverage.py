@@ -9,7 +9,7 @@ from rtl_models.benches.bench import Configuration
 from rtl_models.benches.units import BENCHES, CONFIGURATIONS
 from rtl_models.coverage import hits, missed, totals, waivers
 from rtl_models.elaborate import PACKAGE, sources
-from rtl_models.verification import covered
+from rtl_models.verification import verify_together
 
 pytestmark = pytest.mark.cosim
 
@@ -40,7 +40,7 @@ NARROW = {
 def test_every_line_branch_and_bit_is_driven_or_waived(seed: int, tmp_path: Path) -> None:
     tables = {unit: [c for c in CONFIGURATIONS[unit] if c.name in names] for unit, names in NARROW.items()}
     tables["requantizer"] = [c for c in CONFIGURATIONS["requantizer"] if _is_narrow(c)]
-    results = covered(tables, TRANSACTIONS, seed, folder=tmp_path)
+    results = verify_together(tables, TRANSACTIONS, seed, tmp_path, coverage=True)
     assert not [result.failure for result in results if result.failure]
 
     counts = hits([tmp_path / "coverage.dat"])
