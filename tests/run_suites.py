@@ -26,6 +26,7 @@ class Suite:
     limit: int  # seconds it should stay under on two cores: printed, never asserted
     workers: int  # processes; 0: none but pytest's own
     arguments: tuple[str, ...]
+    marker: str = ""  # which of their tests are meant
 
 
 SUITES = (
@@ -33,8 +34,9 @@ SUITES = (
     Suite("property", 300, 2, ("tests/property",)),
     Suite("engine", 300, 2, ("tests/engine",)),
     Suite("algorithms", 300, 2, ("tests/algorithms",)),
-    Suite("cli", 180, 2, ("tests/cli",)),
-    Suite("cosim", 480, 2, ("tests/cosim",)),
+    Suite("cli", 180, 2, ("tests/cli", "tests/cosim"), "not cosim"),
+    Suite("units in RTL", 480, 2, ("tests/cli", "tests/cosim"), "cosim and not training_engine"),
+    Suite("engine in RTL", 180, 2, ("tests/cli", "tests/cosim"), "cosim and training_engine"),
     Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "rtl_models", "reports")),
 )
 SELECTIONS = {"all": "", "quick": "not slow and not cosim"}
@@ -63,7 +65,7 @@ class Counts:
 
 def markers(selection: str, *others: str) -> tuple[str, ...]:
     """Pytest's arguments for a selection and further markers, all of which have to hold."""
-    expression = " and ".join(filter(None, (SELECTIONS[selection], *others)))
+    expression = " and ".join(f"({marker})" for marker in (SELECTIONS[selection], *others) if marker)
     return ("-m", expression) if expression else ()
 
 
@@ -76,7 +78,7 @@ def notices(selection: str, has_data: bool) -> list[str]:
     """A line that says how many tests are not run for want of data, if any are."""
     if has_data:
         return []
-    folders = [argument for suite in SUITES for argument in suite.arguments if argument.startswith("tests/")]
+    folders = {argument for suite in SUITES for argument in suite.arguments if argument.startswith("tests/")}
     number = collected(*markers(selection, "fashion"), *folders)
     return [f"NOT RUN: {number} tests need {PACKAGE} ({INSTALL})"] if number else []
 
@@ -90,11 +92,11 @@ def collected(*arguments: str) -> int:
 
 def run(suite: Suite, selection: str, has_data: bool) -> tuple[Counts, float]:
     """Run one suite; return its counts and its seconds."""
-    report = REPORTS / f"{suite.name}.xml"
+    report = REPORTS / f"{suite.name.replace(' ', '-')}.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", "-n", str(suite.workers)]
     start = time.monotonic()
-    command += [*markers(selection, *left_out(has_data)), *suite.arguments]
+    command += [*markers(selection, suite.marker, *left_out(has_data)), *suite.arguments]
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     return counts(report, code, empty_is_fine=selection != "all"), time.monotonic() - start
 

@@ -23,7 +23,7 @@ from sim.errors import InputError
 from sim.modes import Overflow, Rounding
 from sim.rows import RawRows
 
-pytestmark = pytest.mark.cosim
+pytestmark = [pytest.mark.cosim, pytest.mark.training_engine]
 
 PATCHES = Path(__file__).parent / "engine_bugs"
 BUGS = {

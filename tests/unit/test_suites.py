@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,13 @@ def test_the_check_of_a_change_installs_the_data_if_missing_and_fails_if_it_cann
     assert all(line.startswith(f"apt-get {call}") for line, call in zip(done, calls, strict=False))
     failure = "data: FAILED: the Debian package dataset-fashion-mnist is missing and cannot be installed"
     assert (lines[-2] == failure) == bool(code)
+
+
+def test_every_test_is_in_one_suite() -> None:
+    """Whatever marks a test has, one suite takes its folder and its marks."""
+    folders = {str(path.parent.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
+    for folder in folders:
+        suites = [suite for suite in run_suites.SUITES if folder in suite.arguments]
+        for marks in product((True, False), repeat=2):
+            named = dict(zip(("cosim", "training_engine"), marks, strict=True))
+            assert sum(eval(suite.marker or "True", {}, named) for suite in suites) == 1, folder
