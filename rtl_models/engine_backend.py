@@ -37,6 +37,7 @@ def run_rtl(
     rtl: Path = RTL,
     folder: Path | None = None,
     waves: int | None = None,
+    coverage: bool = False,
 ) -> EpochResult:
     """Return the result of a job, as the circuit gives it.
 
@@ -47,6 +48,7 @@ def run_rtl(
         resets: cycles after which loops begun before this one are cut off by a reset.
         rtl: folder of the sources.
         folder: for the simulation's files; a temporary one by default.
+        coverage: count lines, branches and toggles, in `coverage.dat` of the folder.
         waves: record all signals in `dump.vcd` of the folder, from shortly before this step on.
 
     Raises:
@@ -57,9 +59,9 @@ def run_rtl(
         raise InputError(f"waves: got {waves} without a folder; allowed: with a folder that keeps them")
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
-            return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name))
+            return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name), coverage=coverage)
     engine = Engine.of_job(job, rtl)
-    simulation = build(engine.design(), waves=waves is not None)
+    simulation = build(engine.design(), waves=waves is not None, coverage=coverage)
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     span = (traced.start, traced.stop) if traced is not None else (0, 0)

@@ -17,6 +17,7 @@ from cocotb.triggers import RisingEdge
 
 from rtl_models.benches.training_engine import Host, Plan
 from rtl_models.engine_design import bits, register_address, window_address
+from rtl_models.package import constants
 
 RESPONSES = {0: "OKAY", 2: "SLVERR"}
 
@@ -29,6 +30,7 @@ class ProtocolPlan(msgspec.Struct):
         rows: beats of every step's row.
         records: the record of every step.
         model: words of the window MODEL behind the loop.
+        later: the same behind a second loop on the same rows, for which the generators run on.
         largest_columns: columns that the circuit has room for.
     """
 
@@ -38,6 +40,7 @@ class ProtocolPlan(msgspec.Struct):
     rows: list[list[int]]
     records: list[int]
     model: list[int]
+    later: list[int]
     largest_columns: int
 
 
@@ -118,6 +121,55 @@ async def rows_from_python_with_pauses_give_the_model(dut: Any) -> None:
     assert await host.read(window_address("MODEL"), len(plan.model)) == plan.model
     words = len(plan.model) // len(sent)
     assert [int(beat) >> 32 * k & 0xFFFFFFFF for beat in sent for k in range(words)] == plan.model
+
+
+@cocotb.test()
+async def without_seed_and_clear_a_loop_goes_on_where_the_last_one_ended(dut: Any) -> None:
+    """Play the rows twice, and send nothing the second time."""
+    plan = _plan()
+    host = await Host.of(dut, plan.loop, streams=False)
+    await host.start()
+    await _stream(host, plan, {})
+    await RisingEdge(dut.done)
+    await host.sink.recv()
+    assert await _response(host, register_address("CONTROL"), bits("engine_command_e", "START")) == "OKAY"
+    await _stream(host, plan, {})
+    await RisingEdge(dut.done)
+    assert await host.read(window_address("MODEL"), len(plan.later)) == plan.later
+    assert host.sink.empty()
+
+
+@cocotb.test()
+async def every_bit_of_the_bus_and_of_what_it_writes_moves(dut: Any) -> None:
+    """Write ones and zeros to registers and windows, at addresses with a single bit; stop a loop that has no end."""
+    plan = _plan()
+    host = await Host.of(dut, plan.loop, streams=False)
+    words = constants()["WindowWidth"]
+    for name in ("SEEDS", "GRADIENT", "EXPONENTS", "TABLE", "MODEL"):
+        for word in (0xFFFFFFFF, 0, 0xFFFFFFFF):
+            await host.bus.write(window_address(name), word.to_bytes(4, "little") * plan.largest_columns)
+    assert await host.read(window_address("MODEL")) == [0xFFFFFFFF & ((1 << len(dut.m_axis_tdata)) - 1)]
+    for word in (0, *(1 << k for k in range(words)), 0):
+        assert await _response(host, window_address("SEEDS", word), 0) == "OKAY"
+        assert RESPONSES[int((await host.bus.read(window_address("MODEL", word), 4)).resp)] == "OKAY"
+    for window in (*range(8), 0):
+        await host.bus.read(window << words + 2, 4)
+    for byte in range(4):
+        await host.bus.read(register_address("STEPS") + byte, 1)
+        strobed = await host.bus.write(register_address("STEPS") + byte, b"\1")
+        assert RESPONSES[int(strobed.resp)] == "SLVERR"
+    without_start = 0xFFFFFFFF - bits("engine_command_e", "START")
+    for name in ("STEPS", "MULTIPLIER", "INDEX_MULTIPLIER", "CONTROL"):
+        for word in (without_start, 0, without_start):
+            assert await _response(host, register_address(name), word) == "OKAY"
+            assert await host.read(register_address(name)) == [word]
+    for name, most in (("COLUMNS", plan.largest_columns), ("SHIFT", 62), ("INDEX_SHIFT", 62)):
+        for word in (1, *(1 << k for k in range(most.bit_length())), most, 1, most):
+            assert await _response(host, register_address(name), word) == "OKAY"
+    assert await _response(host, register_address("CONTROL"), bits("engine_command_e", "START")) == "OKAY"
+    assert await host.read(register_address("STATUS")) == [bits("engine_status_e", "RUNNING")]
+    await host.reset()
+    assert await host.read(register_address("STATUS")) == [0]
 
 
 @cocotb.test()

@@ -53,9 +53,10 @@ module engine_model
 );
 
   localparam int unsigned WordWidth = beat_word_width(Width);
+  localparam int unsigned PartWidth = index_width(word_count(Width));
 
   logic [BeatWidth-1:0] read_beat;
-  logic [WindowWidth-1:0] read_part_q;
+  logic [PartWidth-1:0] read_part_q;
   logic sending_q;
 
   assign read_beat = sending_i ? send_beat_i : running_i ? row_beat_i :
@@ -78,15 +79,15 @@ module engine_model
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      read_part_q <= WindowWidth'(0);
+      read_part_q <= PartWidth'(0);
       sending_q   <= 1'b0;
     end else begin
-      read_part_q <= read_word_i & WindowWidth'((32'd1 << WordWidth) - 32'd1);
+      read_part_q <= WordWidth == 0 ? PartWidth'(0) : PartWidth'(read_word_i);
       sending_q   <= sending_i;
     end
   end
 
-  assign read_data_o = 32'((WordBits * word_count(Width))'(model_o) >> (WordBits * read_part_q));
+  assign read_data_o = 32'((WordBits * word_count(Width))'(model_o) >> (WordBits * 32'(read_part_q)));
   assign m_axis_tvalid = sending_q & sending_i;
   assign sent_o = m_axis_tvalid & m_axis_tready;
 

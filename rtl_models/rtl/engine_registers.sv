@@ -45,7 +45,7 @@ module engine_registers
   /// Values of STATUS, CYCLES, CYCLES_HIGH and the counts of overflows, the first lowest.
   input  logic [8*32-1:0]               status_i,
   /// High for the window that a word is written to, by bittrue_pkg::engine_window_e.
-  output logic [7:0]                    window_write_o,
+  output logic [32'(TABLE):0]           window_write_o,
   /// What a write to CONTROL starts, by bittrue_pkg::engine_command_e.
   output logic [3:0]                    commands_o,
   /// Columns of a row.
@@ -89,7 +89,7 @@ module engine_registers
     end
   end
 
-  assign window_write_o = write_i & write_is_allowed_o ? 8'd1 << write_window : 8'd0;
+  assign window_write_o = (32'(TABLE) + 1)'(write_i & write_is_allowed_o) << write_window;
   assign commands_o = window_write_o[REGISTERS] && write_register == CONTROL ? write_data_i[3:0] :
       4'd0;
 

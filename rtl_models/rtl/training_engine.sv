@@ -164,7 +164,7 @@ module training_engine
   logic [EngineAddressWidth-1:2] write_address, next_read_address, read_address;
   logic [WindowWidth-1:0] word;
   logic [31:0] data, read_data, model_word;
-  logic [7:0] window_write;
+  logic [32'(TABLE):0] window_write;
   logic [3:0] commands;
   logic [ColumnsWidth-1:0] columns, last_column;
   logic [31:0] steps;

@@ -34,11 +34,12 @@ module window_memory
 
   localparam int unsigned Words = word_count(Width);
   localparam int unsigned WordWidth = beat_word_width(Width);
+  localparam int unsigned PartWidth = index_width(Words);
 
-  logic [WindowWidth-1:0] part;
+  logic [PartWidth-1:0] part;
   logic [Words-1:0] host_parts;
 
-  assign part = host_word_i & WindowWidth'((32'd1 << WordWidth) - 32'd1);
+  assign part = WordWidth == 0 ? PartWidth'(0) : PartWidth'(host_word_i);
   assign host_parts = host_write_i ? Words'(1) << part : Words'(0);
 
   beat_memory #(
