@@ -15,13 +15,8 @@ from rtl_models.benches.units import BENCHES, CONFIGURATIONS
 from rtl_models.build import Design, build, simulate
 from rtl_models.bulk import CLOCK, RESET, Bulk
 from rtl_models.elaborate import RTL, Unit, sources
-from rtl_models.engine_backend import host_writes
-from rtl_models.engine_design import LEAST_BEATS, Engine, register_address
 from rtl_models.tables import prefix, table_top
 from rtl_models.toolchain import has_icarus
-from sim.datapath import Link, TrainingDatapath
-from sim.engine import EpochJob, Registers
-from sim.rows import RawRows
 
 pytestmark = pytest.mark.cosim
 
@@ -29,8 +24,6 @@ STARTS = 64
 """Random values of all registers that a unit starts from."""
 CYCLES = 200
 """After each of two resets, the second of them in flight."""
-ENGINE_CYCLES = 800
-"""The same of the training engine: room for all that the host writes, and for some steps."""
 Arrays = dict[str, NDArray[np.unsignedinteger]]
 
 
@@ -54,10 +47,11 @@ def inputs_of(units: Sequence[Unit], seed: int) -> list[Arrays]:
     """Return any values for every input; tables have no reset, and are written during the first one."""
     random = np.random.default_rng(seed)
     tables = [port.width for unit in units for port in unit.ports if port.name == "table_address_i"]
-    return [_random_inputs(unit, 1 << max(tables, default=0), CYCLES, random) for unit in units]
+    return [random_inputs(unit, 1 << max(tables, default=0), CYCLES, random) for unit in units]
 
 
-def _random_inputs(unit: Unit, first: int, cycles: int, random: np.random.Generator) -> Arrays:
+def random_inputs(unit: Unit, first: int, cycles: int, random: np.random.Generator) -> Arrays:
+    """Return any values for every input; reset is low in the first cycles, and once more `cycles` later."""
     ports = {port.name: port.width for port in unit.ports if port.is_input and port.name != CLOCK}
     inputs = {name: _words(width, first + 2 * cycles, random) for name, width in ports.items()}
     inputs[RESET] = np.ones(first + 2 * cycles, np.uint8)
@@ -84,41 +78,6 @@ def test_nothing_is_left_of_what_registers_held_before_a_reset(unit: str, seed: 
     check_random_starts(bulk, inputs_of(bulk.units, seed))
 
 
-def test_nothing_is_left_in_the_training_engine(seed: int) -> None:
-    """After each reset the host writes everything and starts a loop; it reads registers all the time."""
-    random = np.random.default_rng(seed)
-    path, columns = TrainingDatapath.preset("halp8_blocks").replace(lanes=2), 2 * LEAST_BEATS
-    links = path.link
-    job = EpochJob(
-        path,
-        Link.CENTRED_TABLE,
-        RawRows(np.zeros((1, columns), np.int8)),
-        indices=np.zeros(1 << 10, np.int64),
-        z=random.integers(-99, 99, columns),
-        h=random.integers(-99, 99, columns),
-        table=random.integers(0, 1 << links.slope_bits, (1 << links.grid_bits, 1 << links.index_bits)),
-        registers=Registers(0, 16, 1 << 15, 24),
-    )
-    engine = Engine.of_job(job)
-    writes = np.array([
-        (address + 4 * n, word) for address, words in host_writes(job, engine) for n, word in enumerate(words)
-    ])  # fmt: skip
-    inputs = _random_inputs(engine.unit, 1, ENGINE_CYCLES, random)
-    inputs |= {f"s_axil_{name}": np.ones(1, np.uint8) * value for name, value in (("wstrb", 15), ("bready", 1))}
-    inputs["s_axil_araddr"] %= register_address("CYCLES") + 4
-    is_written = np.zeros(len(inputs[RESET]), np.uint8)
-    for start in (1, ENGINE_CYCLES + 2):
-        at = slice(start, start + len(writes))
-        is_written[at] = 1
-        inputs["s_axil_awaddr"][at], inputs["s_axil_wdata"][at] = writes.T
-    inputs |= {"s_axil_awvalid": is_written, "s_axil_wvalid": is_written}
-    bulk = Bulk("engine_bulk", [engine.unit])
-    check_random_starts(bulk, [inputs], {"m_axis_tdata": "m_axis_tvalid"})
-    sent = bulk.run([inputs])[0]["s_axis_tready"]
-    assert sent[ENGINE_CYCLES - 100 : ENGINE_CYCLES].any()
-    assert sent[-100:].any()
-
-
 LOST = {
     "delay_line": ("stages_q <= (Stages * Width)'(0);", "model_update"),
     "row_accumulator": ("sum_q   <= AccumulatorWidth'(0);", "dot_product"),
@@ -143,11 +102,11 @@ def test_a_register_without_a_reset_is_found(module: str, seed: int, tmp_path: P
 @pytest.mark.skipif(not has_icarus(), reason="Icarus Verilog and pyosys, which know undefined values, are not here")
 def test_a_reset_leaves_nothing_undefined(seed: int, tmp_path: Path) -> None:
     names = [unit for unit in BENCHES if not unit.endswith("_table")]  # a table starts undefined
-    _check_undefined([bench.unit for unit in names for bench in BENCHES[unit].benches(CONFIGURATIONS[unit][:5])],
+    check_undefined([bench.unit for unit in names for bench in BENCHES[unit].benches(CONFIGURATIONS[unit][:5])],
                      seed, tmp_path)  # fmt: skip
 
 
-def _check_undefined(units: Sequence[Unit], seed: int, folder: Path) -> None:
+def check_undefined(units: Sequence[Unit], seed: int, folder: Path) -> None:
     """Run the bench of resets on a table of units."""
     text = table_top("resets", units)
     simulation = build(Design("resets", sources(text=text), text), simulator="icarus")

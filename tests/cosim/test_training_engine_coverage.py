@@ -18,7 +18,7 @@ from sim.engine import Registers
 from sim.modes import Overflow, Rounding
 from tests.cosim.engine_jobs import assert_equal, job, play_buses
 
-pytestmark = pytest.mark.cosim
+pytestmark = [pytest.mark.cosim, pytest.mark.training_engine]
 
 OWN = {file.name for file in sources(text="training_engine")} - {f"{PACKAGE}.sv"}
 OWN -= {file.name for file in sources(text=" ".join(BENCHES))}
