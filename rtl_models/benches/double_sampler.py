@@ -74,6 +74,7 @@ class DoubleSamplerBench(StreamBench):
             signed=bool(constants["SampleSigned"]),
             lanes=constants["Lanes"],
         )
+        self.is_shared, self.base_bits = self.fmt.is_shared, self.fmt.base_bits
         self.uses = constants["DotSample"], constants["UpdateSample"]
         self.width, self.record_width = constants["DataWidth"], constants["RecordWidth"]
         self.table_columns = constants["TableColumns"]
@@ -164,8 +165,8 @@ class DoubleSamplerBench(StreamBench):
 
     def _entry(self, random: Random, is_equal: bool) -> int:
         """Return an entry: a base that is likely near an end, and any bits; or samples that are; all equal, or any."""
-        fmt, base_bits = self.fmt, self.fmt.base_bits
-        if not fmt.is_shared:
+        fmt, base_bits = self.fmt, self.base_bits
+        if not self.is_shared:
             first = corner(random, fmt.bits, fmt.signed)
             others = [first if is_equal else corner(random, fmt.bits, fmt.signed) for _ in range(fmt.samples - 1)]
             return pack([first, *others], fmt.bits)
@@ -175,8 +176,8 @@ class DoubleSamplerBench(StreamBench):
 
     def _hits(self, entries: list[int], dot: list[int], update: list[int]) -> list[tuple[str, Any]]:
         """Return the bins of a beat's lanes, from their entries and samples."""
-        is_shared, base_bits, low = self.fmt.is_shared, self.fmt.base_bits, self.fmt.low
-        ends = {low: "lowest", self.fmt.high - is_shared: "highest"}
+        is_shared, base_bits = self.is_shared, self.base_bits
+        ends = {self.fmt.low: "lowest", self.fmt.high - is_shared: "highest"}
         hits: list[tuple[str, Any]] = []
         for j, (entry, a, b) in enumerate(zip(entries, dot, update, strict=True)):
             around = {entries[j - 1], entries[(j + 1) % len(entries)]}

@@ -177,11 +177,12 @@ class ModelUpdateBench(StreamBench):
                 half = 1 << (cut - 1) if cut else 0
                 a += {"exact": 0, "tie": half, "near tie": half + random.choice((-1, 1))}[step]
         h = min(max(-p - a, -(1 << (path.increment.width - 1))), (1 << (path.increment.width - 1)) - 1)
-        moved = reference.update(path, c, x, h, 0, exponent, word)[3]
         low, high = self.model
-        z = {"low": low - distance, "high": high + distance, "in": random.randint(low, high)}[end] - (
-            moved if end != "in" else 0
-        )
+        if end == "in":
+            z = random.randint(low, high)
+        else:
+            moved = reference.update(path, c, x, h, 0, exponent, word)[3]
+            z = (low - distance if end == "low" else high + distance) - moved
         return x, min(max(z, -(1 << (path.model.width - 1))), (1 << (path.model.width - 1)) - 1), h
 
 

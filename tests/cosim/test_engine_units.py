@@ -22,7 +22,7 @@ LEAST = {
     "link_absolute_table": 6,
 }
 """Configurations a unit has at least."""
-MANY, FEW = 10_000, 1_500
+MANY, FEW = 10_000, 1_000
 """Transactions of the six configurations that are checked longest, and of all others."""
 
 
