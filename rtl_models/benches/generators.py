@@ -103,9 +103,11 @@ class GeneratorBench(ClockedBench):
         for number in range(transactions):
             is_reset = number < 2 or random.random() < 0.005
             load, enable = random.random() < 0.02 and self.loads, random.random() < 0.8
-            seeds = [self._seed(random) for _ in range(self.count)]
-            if number % DIRECTED == DIRECTED - 1 and self.loads and self.zero_seed:  # too rare by chance
-                load, seeds[0] = True, 0
+            is_directed = number % DIRECTED == DIRECTED - 1 and self.loads and self.zero_seed  # too rare by chance
+            load, seeds = load or bool(is_directed), []
+            if load:
+                seeds = [0 if is_directed and not n else self._seed(random) for n in range(self.count)]
+            shown_seeds = pack(seeds, self.seed_bits) if load else random.getrandbits(self.count * self.seed_bits)
             hits: list[tuple[str, Any]] = []
             if is_reset:
                 hits = [("operation", "reset after steps")] if steps else []
@@ -119,7 +121,7 @@ class GeneratorBench(ClockedBench):
             for level, shown in enumerate((~output & mask, output)):
                 fresh, seen[level] = shown & ~seen[level], seen[level] | shown
                 hits += [("bits", (bit, level)) for bit in range(fresh.bit_length()) if fresh >> bit & 1]
-            inputs = int(not is_reset), int(load), pack(seeds, self.seed_bits), int(enable)
+            inputs = int(not is_reset), int(load), shown_seeds, int(enable)
             yield Row(inputs, (output,), f"{steps} steps after the last seed", hits)
             if not is_reset and load:
                 start(seeds)

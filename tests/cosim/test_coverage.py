@@ -13,7 +13,7 @@ from rtl_models.verification import verify_together
 
 pytestmark = pytest.mark.cosim
 
-TRANSACTIONS = 1_600
+TRANSACTIONS = 1_000
 NARROW = {
     "mac": ("unsigned_a", "unsigned_b", "smallest", "narrow", "unregistered", "deep"),
     "dot_product": ("smallest", "one_lane", "two_lanes", "unregistered", "deep"),

@@ -33,9 +33,10 @@ Check = Callable[[Ports], int]
 def corners(random: np.random.Generator, shape: tuple[int, ...], width: int, low: int | None = None) -> Words:
     """Return words, half of them anywhere, half of them at ends, one from an end, or small."""
     bottom, top = -(1 << (width - 1)) if low is None else low, (1 << (width - 1)) - 1
+    special = np.clip([bottom, bottom + 1, -1, 0, 1, 2, top - 1, top], bottom, top)
+    chosen = random.integers(0, 2 * len(special), shape, np.uint8)
     anywhere = random.integers(bottom, top, shape, endpoint=True)
-    special = np.clip(random.choice(np.array([bottom, bottom + 1, -1, 0, 1, 2, top - 1, top]), shape), bottom, top)
-    return np.where(random.random(shape) < 0.5, anywhere, special)
+    return np.where(chosen < len(special), special[chosen % len(special)], anywhere)
 
 
 def magnitudes(random: np.random.Generator, count: int, width: int) -> Words:
