@@ -160,7 +160,7 @@ def simulate(
     log, results = folder / "simulation.log", folder / "results.xml"
     with find_toolchain().active():
         runner = _runner(simulation.simulator)
-        with contextlib.suppress(SystemExit):  # how the runner tells a failure; the results say more
+        with contextlib.suppress(SystemExit, RuntimeError):  # how the runner tells a failure; the results say more
             runner.test(
                 test_module=module,
                 hdl_toplevel=simulation.design.top,

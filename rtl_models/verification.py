@@ -20,6 +20,8 @@ from sim.errors import InputError
 
 RESULTS = "results.json"
 """Name of the file of results in a simulation's folder."""
+QUIET = {"COCOTB_LOG_LEVEL": "WARNING", "GPI_LOG_LEVEL": "WARNING"}
+"""Keeps the log of a simulation to what went wrong."""
 FOREIGN_FLAGS = ("-Wno-fatal", "--no-timing")
 """Of modules that are not ours: warnings are theirs to judge, and delays are left out."""
 
@@ -134,13 +136,15 @@ def _play(plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool
             simulation,
             "rtl_models.benches.simulated",
             folder,
-            environment={Plan.VARIABLE: os.pathsep.join(map(str, files)), "COCOTB_LOG_LEVEL": "WARNING"},
+            environment={Plan.VARIABLE: os.pathsep.join(map(str, files)), **QUIET},
             seed=plans[0].seed,
             waves=waves,
         )
-    except AssertionError:
+    except AssertionError as error:
         if not all(Path(plan.results).exists() for plan in plans):
-            raise
+            units = ", ".join(plan.unit for plan in plans)
+            log = "\n".join(str(error).splitlines()[1:])
+            raise AssertionError(f"{units}: the simulation ended before its bench did\n{log}") from None
     found: list[Result] = []
     for plan in plans:
         results = msgspec.json.decode(Path(plan.results).read_bytes(), type=list[Result])

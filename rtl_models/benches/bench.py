@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
@@ -248,6 +247,26 @@ class StreamBench(Bench):
         points |= {"reset": ["in flight"]} if self.has_reset else {}
         coverage = Coverage({**points, **self.points()})
         player = StreamPlayer(dut, ports, self.inputs, self.outputs, self.latency, self.has_random)
+        try:
+            await self._play(player, pairs, random, transactions, coverage, result)
+        except Difference as difference:
+            result.failure = self._explain(player.script, difference, result)
+        coverage.close(result)
+
+    async def _play(
+        self,
+        player: StreamPlayer,
+        pairs: Sequence[tuple[str, str]],
+        random: Random,
+        transactions: int,
+        coverage: Coverage,
+        result: Result,
+    ) -> None:
+        """Play scripts, each in chunks under a pair of flows.
+
+        Raises:
+            Difference: at the first one.
+        """
         await player.start()
         chunk = 0
         for script in self.scripts(random, transactions):
@@ -258,32 +277,20 @@ class StreamBench(Bench):
                 every, size = (2, self.chunk) if is_early else (8, LONGER * self.chunk)
                 span = range(start, min(start + size, len(script.outputs)))
                 source, sink = pairs[chunk // every % len(pairs)] if chunk % every == 1 else ("steady", "steady")
-                with self.explained(script, result):
-                    if chunk % 16 == 8:
-                        await player.interrupt(script, span, random, "random" if "random" in self.sinks else "steady")
-                        coverage.add([("reset", "in flight")])
-                    is_steady = self.is_latency_known and source == sink == "steady"
-                    await player.play(script, span, flow(source, random), flow(sink, random), is_steady)
-                if result.failure:
-                    coverage.close(result)
-                    return
+                if chunk % 16 == 8:
+                    await player.interrupt(script, span, random, "random" if "random" in self.sinks else "steady")
+                    coverage.add([("reset", "in flight")])
+                is_steady = self.is_latency_known and source == sink == "steady"
+                await player.play(script, span, flow(source, random), flow(sink, random), is_steady)
                 for hits in script.hits[start : span.stop]:
                     coverage.add(hits)
                 start = span.stop
                 coverage.add([("flows", f"{source} to {sink}")])
                 result.transactions += len(span)
                 chunk += 1
-        coverage.close(result)
-
-    @contextmanager
-    def explained(self, script: Script, result: Result) -> Iterator[None]:
-        """Turn a difference into the report of a failure: where, with what, both values, the inputs before it."""
-        try:
-            yield
-        except Difference as difference:
-            result.failure = self._explain(script, difference, result)
 
     def _explain(self, script: Script, difference: Difference, result: Result) -> str:
+        """Return the report of a failure: where, with what, both values, the inputs before it."""
         number, got, expected = difference.number, difference.got, difference.expected
         lines = [
             f"{result.unit} {result.configuration}: {difference.reason}",

@@ -104,6 +104,7 @@ class StreamPlayer:
     ) -> None:
         self.dut, self.prefix, self.latency, self.has_random = dut, prefix, latency, has_random
         self.ports: dict[str, Port] = {}
+        self.script = Script()
         self.inputs = [self.port(f"s_axis_{name}") for name in inputs]
         self.outputs = [self.port(f"m_axis_{name}") for name in outputs]
         self.s_valid, self.s_ready = self.port("s_axis_tvalid"), self.port("s_axis_tready")
@@ -140,7 +141,8 @@ class StreamPlayer:
                 raise Difference(0, self._output(), None, "an output right after the reset")
 
     async def load(self, script: Script) -> None:
-        """Reset the unit if the script asks for it, set the registers and write the table."""
+        """Take a script: reset the unit if it asks for that, set the registers and write the table."""
+        self.script = script
         if script.is_fresh:
             await self.reset()
         for name, value in script.registers.items():

@@ -324,6 +324,31 @@ def test_what_verilator_refuses_is_its_first_message(tmp_path: Path) -> None:
         verify_foreign(tmp_path / "rounder.toml", 10, seed=1)
 
 
+@pytest.mark.parametrize("task", ["$finish", '$error("no")', '$fatal(1, "no")'])
+def test_a_module_that_ends_the_simulation_is_a_failure_of_it(task: str, seed: int, tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    source = tmp_path / "rounder.sv"
+    source.write_text(source.read_text().replace("endmodule", f"  always @(posedge clk) if (ce) {task};\nendmodule"))
+    with pytest.raises(AssertionError, match=r"^requantizer: the simulation ended before its bench did\n[\s\S]*\$"):
+        verify_foreign(tmp_path / "rounder.toml", 2500, seed)
+
+
+CHATTY = """module chatty (input clk, rst_n, v, qr, input [15:0] d, output r, qv, output [7:0] q);
+  assign {r, qv, q} = {2'b11, d[7:0]};
+endmodule
+"""
+
+
+def test_an_output_right_after_a_reset_is_reported_as_any_difference(seed: int, tmp_path: Path) -> None:
+    (tmp_path / "chatty.sv").write_text(CHATTY)
+    table = {**ROUNDER, "sources": ["chatty.sv"], "top": "chatty", "reset": {"port": "rst_n"}}
+    del table["parameters"], table["latency"]
+    table["ports"] = {"value_i": "d", "value_o": "q"}
+    table["ports"] |= {"s_axis_tvalid": "v", "s_axis_tready": "r", "m_axis_tvalid": "qv", "m_axis_tready": "qr"}
+    result = verify_foreign(written(tmp_path, table), 2500, seed)
+    assert result.failure.startswith("requantizer chatty: an output right after the reset\n")
+
+
 def test_an_included_file_is_part_of_what_a_build_depends_on(seed: int, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "rounder.sv").write_text((tmp_path / "rounder.sv").read_text().replace("guard & sticky", "`UP"))
