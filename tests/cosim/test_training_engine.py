@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from reports.circuit_bench import circuit_ratios, epoch
+from reports.engine_waveforms import keep_waves
 from rtl_models.elaborate import RTL, elaborate
 from rtl_models.engine_backend import run_rtl
 from sim.datapath import Link
 from sim.engine import COUNTED, latency, run
-from sim.engine.first_difference import first_difference
+from sim.engine.first_difference import FirstDifference, first_difference
 from sim.errors import InputError
 from sim.modes import Rounding
 from tests.cosim.engine_jobs import JOBS, assert_equal, job, play_buses
@@ -81,6 +82,13 @@ def test_the_speed_of_model_and_circuit_is_measured_on_one_epoch() -> None:
     for ratio in ratios:
         assert ratio.name == f"compiled model, epoch of {run(given).cycles:,} cycles"
         assert ratio.value == pytest.approx(ratio.rate / ratio.baseline_rate)
+
+
+def test_a_difference_that_does_not_come_again_is_told(tmp_path: Path) -> None:
+    given = JOBS["one_column"]
+    claimed = FirstDifference("update", "model", 4, 0, 0, got=1, expected=2, width=8)
+    told = f"waves {tmp_path / 'dump.vcd'}; no picture: the first 6 steps by themselves give no difference"
+    assert keep_waves(given, claimed, tmp_path) == told
 
 
 @pytest.mark.parametrize("bug", BUGS)
