@@ -188,15 +188,20 @@ app.command()(vectors)
 @app.command()
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: a rough figure, sooner.")] = False,
+    circuit: Annotated[
+        bool, typer.Option("--circuit", help="The compiled model against simulations of its circuit, instead.")
+    ] = False,
     json: JsonOption = None,
 ) -> None:
     """Measure the kernels' speed as ratios to the best plain code, on one thread, in one run (about a minute)."""
     from dataclasses import asdict
 
     from reports.bench import bench_table, machine, run_bench
-    from reports.files import write_json
+    from reports.circuit_bench import circuit_ratios
+    from reports.files import check_writable, write_json
 
-    ratios = run_bench(quick)
+    check_writable(json)
+    ratios = circuit_ratios(quick) if circuit else run_bench(quick)
     out.print(bench_table(ratios))
     if json is not None:
         write_json(json, {"machine": machine(), "ratios": [asdict(ratio) for ratio in ratios]})

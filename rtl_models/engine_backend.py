@@ -38,6 +38,7 @@ def run_rtl(
     folder: Path | None = None,
     waves: int | None = None,
     coverage: bool = False,
+    from_python: bool = False,
 ) -> EpochResult:
     """Return the result of a job, as the circuit gives it.
 
@@ -49,6 +50,7 @@ def run_rtl(
         rtl: folder of the sources.
         folder: for the simulation's files; a temporary one by default.
         coverage: count lines, branches and toggles, in `coverage.dat` of the folder.
+        from_python: send every beat of a row by cocotbext-axi.
         waves: record all signals in `dump.vcd` of the folder, from shortly before this step on.
 
     Raises:
@@ -59,14 +61,19 @@ def run_rtl(
         raise InputError(f"waves: got {waves} without a folder; allowed: with a folder that keeps them")
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
-            return run_rtl(job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name), coverage=coverage)
+            return run_rtl(
+                job, traced, stalls=stalls, resets=resets, rtl=rtl, folder=Path(name), coverage=coverage,
+                from_python=from_python,
+            )  # fmt: skip
     engine = Engine.of_job(job, rtl)
     simulation = build(engine.design(), waves=waves is not None, coverage=coverage)
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     span = (traced.start, traced.stop) if traced is not None else (0, 0)
     recorded = NO_WAVES if waves is None else waves
-    plan = Plan(host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, recorded, list(resets))
+    plan = Plan(
+        host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, recorded, from_python, list(resets)
+    )
     (folder / PLAN).write_bytes(msgspec.json.encode(plan))
     for name, content in zip(_STREAMED, (_rows(job, engine), job.indices.astype(">u4")), strict=True):
         content.tofile(folder / name)

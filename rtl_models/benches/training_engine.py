@@ -1,7 +1,7 @@
 """The bench of the training engine: plays one inner loop through its bus and its streams, and writes what came out.
 
 What goes in is prepared, and what comes out judged, by `rtl_models.engine_backend`; the rows come from files, and no
-Python runs while the loop does.
+Python runs while the loop does, unless the plan wants every beat from cocotbext-axi.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Plan(msgspec.Struct):
         stalls: of 256 cycles, how many stall on average before a beat of a row.
         traced: first step to trace, and the step behind the last.
         waves: step before which the recording of all signals begins, none by default.
+        from_python: every beat of a row comes from cocotbext-axi, none from the row streamer: slow.
         resets: cycles after which loops begun before this one are cut off by a reset.
     """
 
@@ -44,6 +45,7 @@ class Plan(msgspec.Struct):
     stalls: int = 0
     traced: tuple[int, int] = (0, 0)
     waves: int = NO_WAVES
+    from_python: bool = False
     resets: list[int] = []
 
 
@@ -108,6 +110,20 @@ class Host:
         for address, words in self.plan.writes:
             await self.bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
 
+    async def send_rows(self) -> None:
+        """Send the row streamer's files, a frame a row."""
+        from cocotbext.axi import AxiStreamFrame
+
+        row = len(self.dut.s_axis_tdata)
+        size, beats = -(-(row + len(self.dut.s_axis_tuser)) // 8), self.plan.beats
+        rows, indices = Path("rows.bin").read_bytes(), Path("indices.bin").read_bytes()
+        for at in range(0, len(indices), 4):
+            first = int.from_bytes(indices[at : at + 4], "big") * beats * size
+            places = range(first, first + beats * size, size)
+            words = [int.from_bytes(rows[place : place + size], "big") for place in places]
+            data, records = [word & ((1 << row) - 1) for word in words], [word >> row for word in words]
+            await self.source.send(AxiStreamFrame(data, tuser=records))
+
     async def read(self, address: int, words: int = 1) -> list[int]:
         """Return words from a byte address on."""
         data = (await self.bus.read(address, 4 * words)).data
@@ -118,7 +134,9 @@ class Host:
 async def one_loop(dut: Any) -> None:
     """Play the plan that the environment names."""
     plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
-    host = await Host.of(dut, plan)
+    host = await Host.of(dut, plan, streams=not plan.from_python)
+    if plan.from_python:
+        cocotb.start_soon(host.send_rows())
     for cycles in plan.resets:
         await host.start()
         await ClockCycles(dut.clk_i, cycles)

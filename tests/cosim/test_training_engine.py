@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from reports.circuit_bench import circuit_ratios, epoch
+from reports.engine_waveforms import keep_waves
 from rtl_models.elaborate import RTL, elaborate
 from rtl_models.engine_backend import run_rtl
 from sim.datapath import Link
 from sim.engine import COUNTED, latency, run
-from sim.engine.first_difference import first_difference
+from sim.engine.first_difference import FirstDifference, first_difference
 from sim.errors import InputError
 from sim.modes import Rounding
 from tests.cosim.engine_jobs import JOBS, assert_equal, job, play_buses
@@ -65,6 +67,28 @@ def test_a_loop_starts_clean_after_resets_in_the_middle_of_others() -> None:
     given = JOBS["four_beats"]
     assert_equal(given, run_rtl(given, range(given.steps), resets=(1, 7, 100, 333), stalls=16), cycles=False)
     assert_equal(given, run_rtl(given, range(given.steps), resets=(251,)))
+
+
+def test_beats_from_python_are_the_same_epoch() -> None:
+    given = JOBS["double_rows"]
+    assert_equal(given, run_rtl(given, from_python=True))
+
+
+def test_the_speed_of_model_and_circuit_is_measured_on_one_epoch() -> None:
+    given = epoch()
+    assert_equal(given, run_rtl(given))
+    ratios = circuit_ratios(quick=True)
+    assert [ratio.baseline.rpartition(", ")[2] for ratio in ratios] == ["rows from a file", "beats from cocotbext-axi"]
+    for ratio in ratios:
+        assert ratio.name == f"compiled model, epoch of {run(given).cycles:,} cycles"
+        assert ratio.value == pytest.approx(ratio.rate / ratio.baseline_rate)
+
+
+def test_a_difference_that_does_not_come_again_is_told(tmp_path: Path) -> None:
+    given = JOBS["one_column"]
+    claimed = FirstDifference("update", "model", 4, 0, 0, got=1, expected=2, width=8)
+    told = f"waves {tmp_path / 'dump.vcd'}; no picture: the first 6 steps by themselves give no difference"
+    assert keep_waves(given, claimed, tmp_path) == told
 
 
 @pytest.mark.parametrize("bug", BUGS)
