@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from algorithms.trace import State
-from reports.figures import new_figure, save
+from reports.figures import new_figure, save, title
 from reports.files import write_json
 from reports.pareto import Outcome, median, outcomes
 from reports.sample_figures import sample_bits, stored_bits
@@ -113,7 +113,7 @@ def draw_claims(studies: Sequence[Study], claims: Sequence[Claim], path: Path) -
     ax.set_ylabel(f"loss at the end above that of {studies[0].head.baseline}, in %")
     ax.set_xticks(range(len(names)), names, rotation=25, ha="right", rotation_mode="anchor")
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    figure.suptitle(f"{studies[0].head.name} (points that diverged are left out)", fontsize=10)
+    title(figure, f"{studies[0].head.name} (points that diverged are left out)")
     save(figure, path)
 
 
