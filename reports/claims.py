@@ -110,8 +110,16 @@ def draw_claims(studies: Sequence[Study], claims: Sequence[Claim], path: Path) -
     limit = 100 * studies[0].head.within
     ax.axhline(limit, linestyle="--", color="0.35", linewidth=1, label=f"{limit:g} %")
     ax.set_yscale("symlog", linthresh=limit)
+    seen = [100 * (ratio - 1) for claim in claims for ratio in claim.ratios if ratio < math.inf]
+    ax.set_ylim(min(*seen, 0.0) - limit, 2 * max(*seen, limit))
     ax.set_ylabel(f"loss at the end above that of {studies[0].head.baseline}, in %")
-    ax.set_xticks(range(len(names)), names, rotation=25, ha="right", rotation_mode="anchor")
+    ax.set_xticks(
+        range(len(names)),
+        [name.replace(", ", ",\n") for name in names],
+        rotation=25,
+        ha="right",
+        rotation_mode="anchor",
+    )
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     title(figure, f"{studies[0].head.name} (points that diverged are left out)")
     save(figure, path)
