@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import thread_time
@@ -21,7 +22,8 @@ from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
 from sim.quantize import quantize
 from sim.random_bits import Xorshift32, row_indices
-from sim.rows import RawRows
+from sim.row_formats import Base, RowFormat, unpacked
+from sim.rows import PackedRows, RawRows
 
 VALUES = 10_000_000
 """Numbers quantized: 80 MB of float64, so that they come from main memory."""
@@ -77,7 +79,7 @@ def run_bench(quick: bool = False) -> list[Ratio]:
     """
     repeats = 3 if quick else 15
     with threadpool_limits(1):
-        return [*_quantize_ratios(repeats), *_matmul_ratios(repeats), *_engine_ratios(repeats)]
+        return [*_quantize_ratios(repeats), *_matmul_ratios(repeats), *_row_ratios(repeats), *_engine_ratios(repeats)]
 
 
 def bench_table(ratios: Sequence[Ratio]) -> Table:
@@ -147,6 +149,28 @@ def _matmul_ratios(repeats: int) -> list[Ratio]:
         case("… 32-bit SAT, proven never to saturate", Accumulator(32, Overflow.SAT)),
         case("… 16-bit WRAP", Accumulator(16, Overflow.WRAP)),
     )
+
+
+def _row_ratios(repeats: int) -> list[Ratio]:
+    """Packing and unpacking of two samples a value, in bytes of unpacked samples."""
+    formats = {
+        "2 bits, signed": RowFormat(bits=2, signed=True),
+        "3 bits, 4 stored": RowFormat(bits=3),
+        "8 bits": RowFormat(bits=8),
+        "2 bits each, independent": RowFormat(bits=2, base=Base.INDEPENDENT),
+        "8 bits each, independent": RowFormat(bits=8, base=Base.INDEPENDENT),
+    }
+    random, count = np.random.default_rng(0), ROWS // 3
+    cases = []
+    for name, fmt in formats.items():
+        samples = random.integers(fmt.low, fmt.high, (1, count, COLUMNS), np.int8 if fmt.signed else np.uint8)
+        samples = samples + random.integers(0, 2, (2, count, COLUMNS), np.int8).view(samples.dtype)
+        data = PackedRows.pack(samples, fmt).data
+        cases.append(_Case(f"unpack {name}", samples.nbytes, partial(unpacked, data, fmt, COLUMNS, (0, 1))))
+        cases.append(_Case(f"pack {name}", samples.nbytes, partial(PackedRows.pack, samples, fmt)))
+    target = np.empty_like(samples)
+    copy = _Case("copying the samples", samples.nbytes, lambda: np.copyto(target, samples))
+    return _compare(_Unit("GB/s", lambda seconds: 1e-9 / seconds), repeats, copy, *cases)
 
 
 def _engine_ratios(repeats: int) -> list[Ratio]:

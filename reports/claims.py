@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from algorithms.trace import State
-from reports.figures import new_figure, save
+from reports.figures import new_figure, save, title
 from reports.files import write_json
 from reports.pareto import Outcome, median, outcomes
 from reports.sample_figures import sample_bits, stored_bits
@@ -110,10 +110,18 @@ def draw_claims(studies: Sequence[Study], claims: Sequence[Claim], path: Path) -
     limit = 100 * studies[0].head.within
     ax.axhline(limit, linestyle="--", color="0.35", linewidth=1, label=f"{limit:g} %")
     ax.set_yscale("symlog", linthresh=limit)
+    seen = [100 * (ratio - 1) for claim in claims for ratio in claim.ratios if ratio < math.inf]
+    ax.set_ylim(min(*seen, 0.0) - limit, 2 * max(*seen, limit))
     ax.set_ylabel(f"loss at the end above that of {studies[0].head.baseline}, in %")
-    ax.set_xticks(range(len(names)), names, rotation=25, ha="right", rotation_mode="anchor")
+    ax.set_xticks(
+        range(len(names)),
+        [name.replace(", ", ",\n") for name in names],
+        rotation=25,
+        ha="right",
+        rotation_mode="anchor",
+    )
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    figure.suptitle(f"{studies[0].head.name} (points that diverged are left out)", fontsize=10)
+    title(figure, f"{studies[0].head.name} (points that diverged are left out)")
     save(figure, path)
 
 

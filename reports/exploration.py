@@ -14,7 +14,7 @@ from rich.text import Text
 
 from algorithms.trace import State
 from reports.explorer import REFUSED
-from reports.figures import new_figure, save
+from reports.figures import new_figure, save, title
 from reports.pareto import STATES, Outcome, median, paired_difference
 from reports.study import Study
 from reports.tables import styled
@@ -33,6 +33,8 @@ COLUMNS = {
     "cycles": "cycles",
 }
 """Objectives as tables and axes name them."""
+CURVES = {"gradient_norm": "gradient norm", "suboptimality": "(f − f*) / (f0 − f*)"}
+"""What curves show, as axes name it."""
 MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
 """A point's marker, by state."""
 LEAVES = 1e6
@@ -151,8 +153,8 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
     figure, axes = new_figure(2, width=6.4, height=4.8)
     for outcome, colour in zip(shown, _colours(shown), strict=True):
         style = "--" if outcome.point.datapath is None else "-"
-        for ax, quantity in zip(axes, ("gradient_norm", "suboptimality"), strict=True):
-            rows = _drawn(outcome.curves(quantity))
+        for ax, quantity in zip(axes, CURVES, strict=True):
+            rows = drawn(outcome.curves(quantity))
             seen = ~np.isnan(rows).all(axis=0)
             if not seen.any():
                 continue
@@ -163,12 +165,12 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
             ax.fill_between(
                 epochs, np.nanmin(rows, axis=0), np.nanmax(rows, axis=0), color=colour, alpha=0.2, linewidth=0
             )
-    for ax, name in zip(axes, ("gradient norm", "(f − f*) / (f0 − f*)"), strict=True):
+    for ax, name in zip(axes, CURVES.values(), strict=True):
         ax.set(xlabel="epoch", ylabel=name, yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
-    figure.suptitle(_title(study, shown), fontsize=10)
+    title(figure, _title(study, shown))
     save(figure, path)
 
 
@@ -189,7 +191,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
     colours = dict(zip(names, _palette(len(names)), strict=True))
     used = []
     for outcome in candidates:
-        values = [v for v in _ends(outcome, objective) if math.isfinite(v) and v > 0]
+        values = [v for v in run_ends(outcome, objective) if math.isfinite(v) and v > 0]
         colour, state = colours[outcome.point.series], outcome.state
         if not values:
             continue
@@ -216,7 +218,7 @@ def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[O
     axes[1].xaxis.set_major_formatter(EngFormatter())
     axes[1].xaxis.set_minor_formatter(NullFormatter())
     _keys(figure, colours, [state for state in STATES if state in used])
-    figure.suptitle(_title(study, candidates), fontsize=10)
+    title(figure, _title(study, candidates))
     save(figure, path)
 
 
@@ -247,7 +249,7 @@ def _title(study: Study, shown: Sequence[Outcome]) -> str:
     return "\n".join(filter(None, (study.head.about, headline(study, shown))))
 
 
-def _drawn(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def drawn(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return curves with NaN for what a logarithmic axis cannot show, or would show nothing but."""
     return np.where((rows > 0) & (rows <= _highest(rows)), rows, np.nan)
 
@@ -256,7 +258,8 @@ def _highest(rows: NDArray[np.float64]) -> float:
     return LEAVES * float(np.nanmax(rows[:, :1], initial=0.0))
 
 
-def _ends(outcome: Outcome, objective: str) -> list[float]:
+def run_ends(outcome: Outcome, objective: str) -> list[float]:
+    """Return an objective at the end of each run, without runs that left the picture."""
     if objective in ("gradient_norm", "suboptimality"):
         highest = _highest(outcome.curves(objective))
         return [end for end in outcome.finals(objective) if end <= highest]

@@ -105,7 +105,7 @@ def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | No
     from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
     from reports.files import write_json
     from reports.pareto import front, outcomes
-    from reports.sample_figures import draw_samples
+    from reports.sample_figures import draw_convergence, draw_samples
 
     points = outcomes(study, store)
     best = front(points, study.head.objectives)
@@ -129,8 +129,9 @@ def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | No
     figures = [folder / "curves.png", folder / "tradeoffs.png"]
     draw_curves(study, points, figures[0])
     draw_tradeoffs(study, points, best, figures[1])
-    if draw_samples(study, points, folder / "samples.png"):
-        figures.append(folder / "samples.png")
+    for draw, name in ((draw_convergence, "convergence.png"), (draw_samples, "samples.png")):
+        if draw(study, points, folder / name):
+            figures.append(folder / name)
     if json is not None:
         write_json(json, summary(study, points, best))
     return figures

@@ -43,6 +43,11 @@ def new_figure(columns: int, width: float = 5.5, height: float = 4.2, rows: int 
     return figure, axes
 
 
+def title(figure: Figure, text: str) -> None:
+    """Set a figure's title, from its left edge on, so that it stays clear of a legend at the right."""
+    figure.suptitle(text, fontsize=10, x=0.01, ha="left")
+
+
 def check_figure_path(path: Path) -> None:
     """Raise an InputError if a file's ending names no kind of figure; to be called before a long run."""
     if path.suffix.lower() not in KINDS:

@@ -1,18 +1,26 @@
-"""The figure of a study on samples of few bits: where runs end, and how noisy their samples are, against the bits."""
+"""Figures of a study on samples of few bits: how runs converge, where they end, and how noisy their samples are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from algorithms.points import Sampling
 from algorithms.training import algorithm_of
 from algorithms.zipml.floating import DEFAULT_BITS, sample_count
-from reports.figures import new_figure, save
+from reports.exploration import COLUMNS, CURVES, drawn, run_ends
+from reports.figures import new_figure, save, title
 from reports.pareto import Outcome, median
 from reports.study import Study
 from sim.row_formats import RowFormat
+
+BITS = {"sample_bits"}
+"""What a panel's series may vary."""
+FULL = "the rows themselves"
 
 
 def sample_bits(outcome: Outcome) -> int | None:
@@ -36,45 +44,100 @@ def stored_bits(outcome: Outcome) -> int | None:
 
 
 def draw_samples(study: Study, shown: Sequence[Outcome], path: Path) -> bool:
-    """Draw the first objective and the variance of samples against their bits; return whether there was anything.
+    """Draw where runs end against the bits of samples, both read and stored, and how noisy the samples are.
+
+    Marks are medians over the runs, bars go from the lowest to the highest.
 
     Args:
         study: for its first objective.
-        shown: the points; those without samples are dashed lines.
+        shown: the points; those on the rows themselves are dashed lines.
         path: file to write.
+
+    Returns:
+        Whether there was anything to draw.
     """
     from matplotlib.ticker import MaxNLocator
 
-    from reports.exploration import COLUMNS
-
-    names = list(dict.fromkeys(outcome.point.series for outcome in shown if sample_bits(outcome) is not None))
+    names = _sampled(shown)
     if not names:
         return False
     objective = study.head.objectives[0]
-    figure, axes = new_figure(2, width=6.4, height=4.8)
+    figure, axes = new_figure(3, width=4.6, height=4.8)
     for k, name in enumerate(names):
         own = sorted((o for o in shown if o.point.series == name), key=lambda o: sample_bits(o) or 0)
-        bits = [float(sample_bits(outcome) or 0) for outcome in own]
-        ends = [value if math.isfinite(value) else math.nan for value in (o.value(objective) for o in own)]
-        noises = [_noise(outcome) for outcome in own]
-        for ax, values in zip(axes, (ends, noises), strict=True):
-            ax.plot(bits, values, marker="osv^D"[k % 5], markersize=4, linewidth=1.3, color=f"C{k}", label=name)
+        ends = [[value for value in run_ends(o, objective) if math.isfinite(value)] or [math.nan] for o in own]
+        noises = [_noises(outcome) for outcome in own]
+        for ax, bits, values in zip(axes, (sample_bits, stored_bits, sample_bits), (ends, ends, noises), strict=True):
+            middles = [median(each) for each in values]
+            spread = [[m - min(each) for m, each in zip(middles, values, strict=True)],
+                      [max(each) - m for m, each in zip(middles, values, strict=True)]]  # fmt: skip
+            shift = 0.05 * (k - (len(names) - 1) / 2)  # so that bars stand beside each other
+            ax.errorbar([(bits(o) or 0) + shift for o in own], middles, yerr=spread, marker="osv^D"[k % 5],
+                        markersize=4, linewidth=1.3, capsize=2, color=f"C{k}", label=name)  # fmt: skip
     for outcome in shown:
-        if outcome.point.series == "full":
-            axes[0].axhline(outcome.value(objective), linestyle="--", color="0.35", linewidth=1, label="full")
-    axes[0].set(ylabel=f"{COLUMNS[objective]} at the end")
-    axes[1].set(ylabel="mean variance of a sample / mean square of the values")
-    for ax in axes:
-        ax.set(xlabel="bits read for a sample of a value", yscale="log")
+        if outcome.point.parameters.get("sampling") == Sampling.FULL:
+            for ax in axes[:2]:
+                ax.axhline(outcome.value(objective), linestyle="--", color="0.35", linewidth=1, label=FULL)
+    for ax in axes[:2]:
+        ax.set(ylabel=f"{COLUMNS[objective]} at the end")
+    axes[2].set(ylabel="mean variance of a sample / mean square of the values")
+    for ax, what in zip(axes, ("read for a sample", "stored for all samples", "read for a sample"), strict=True):
+        ax.set(xlabel=f"bits {what} of a value", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
-    figure.suptitle(study.head.name, fontsize=10)
+    title(figure, study.head.name)
     save(figure, path)
     return True
 
 
-def _noise(outcome: Outcome) -> float:
+def draw_convergence(study: Study, shown: Sequence[Outcome], path: Path) -> bool:
+    """Draw the first objective per epoch of float series on samples, a panel for each number of bits read.
+
+    Args:
+        study: for its first objective.
+        shown: the points; those on the rows themselves are in every panel.
+        path: file to write.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+    objective = study.head.objectives[0]
+    floats = [o for o in shown if o.point.datapath is None and objective in ("gradient_norm", "suboptimality")]
+    panels = sorted({sample_bits(outcome) or 0 for outcome in floats} - {0})
+    if len(panels) < 2:
+        return False
+    full = [o for o in floats if o.point.parameters.get("sampling") == Sampling.FULL]
+    names = _sampled(floats)
+    figure, axes = new_figure(len(panels), width=2.9, height=4.0)
+    for ax, bits in zip(axes, panels, strict=True):
+        for outcome in [*full, *(o for o in floats if sample_bits(o) == bits and not o.point.varied.keys() - BITS)]:
+            series = outcome.point.series
+            style: dict[str, Any] = (
+                {"color": "0.2", "linestyle": "--"} if outcome in full else {"color": f"C{names.index(series)}"}
+            )
+            rows = drawn(outcome.curves(objective))
+            epochs = np.arange(rows.shape[1])
+            ax.plot(epochs, np.median(rows, axis=0), linewidth=1.3, label=FULL if outcome in full else series, **style)
+            ax.fill_between(epochs, rows.min(axis=0), rows.max(axis=0), color=style["color"], alpha=0.2, linewidth=0)
+        ax.set(xlabel="epoch", yscale="log")
+        ax.set_title(f"{bits} bits a sample", fontsize=9)
+        ax.sharey(axes[0])
+        ax.label_outer()
+    axes[0].set(ylabel=CURVES[objective])
+    entries = {text: line for ax in axes for line, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(entries.values()), list(entries), loc="outside right upper", frameon=False, fontsize=8)
+    title(figure, f"{study.head.name}: medians over the runs, bands from the lowest to the highest")
+    save(figure, path)
+    return True
+
+
+def _sampled(shown: Sequence[Outcome]) -> list[str]:
+    """Return the series that read samples, in the study's order."""
+    return list(dict.fromkeys(outcome.point.series for outcome in shown if sample_bits(outcome) is not None))
+
+
+def _noises(outcome: Outcome) -> list[float]:
+    """Return the noise of each run's samples; NaN where there is none."""
     seen = [epoch.get("noise") for record in outcome.records for epoch in record["epochs"][:1]]
-    numbers = [value for value in seen if value]
-    return median(numbers) if numbers else math.nan
+    return [value for value in seen if value] or [math.nan]

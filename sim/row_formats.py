@@ -15,6 +15,8 @@ from sim.errors import InputError
 Words = NDArray[np.integer]
 LARGEST_ENTRY = 32
 """Most bits that all samples of a value may take together."""
+BLOCK = 1 << 18
+"""Values packed or unpacked at a time, so that their entries stay in the cache."""
 
 
 class Base(StrEnum):
@@ -142,23 +144,28 @@ def packed(values: Words, fmt: RowFormat) -> NDArray[np.uint8]:
     """
     from sim.kernels import rows as kernels
 
+    values = np.ascontiguousarray(values)
     count, columns = values.shape[1:]
-    data = np.zeros((count, fmt.row_bytes(columns)), np.uint8)
-    size, fields = (fmt.stored_bits, columns) if fmt.is_shared else (fmt.bits, columns * fmt.samples)
-    entries = np.zeros((count, -(-fields // 8) * 8), np.uint8 if size <= 8 else np.int64)
-    if fmt.is_shared:
-        if kernels.shared_entries(np.ascontiguousarray(values), fmt.base_bits, fmt.high - 1, entries[:, :columns]):
+    size, kind, lanes = fmt.stored_bits, *_lane(fmt.stored_bits)
+    data = np.zeros((count, max(fmt.row_bytes(columns), 8)), np.uint8)
+    block = max(1, BLOCK // columns)
+    entries = np.zeros((block, -(-columns // lanes) * lanes), kind)
+    room = np.empty((4, columns), np.int16 if size < 16 else np.int32)
+    for start in range(0, count, block):
+        part, out = values[:, start : start + block], data[start : start + block]
+        held = entries[: len(out)]
+        inside = held[:, :columns]
+        if not fmt.is_shared:
+            kernels.independent_entries(part, fmt.bits, inside)
+        elif kernels.shared_entries(part, fmt.base_bits, fmt.high - 1, room, inside):
             raise InputError("samples: got some that are not neighbours; allowed: samples at a base level or the next")
-    else:
-        for k in range(fmt.samples):
-            entries[:, k : fields : fmt.samples] = values[k].astype(np.uint8) & np.uint8((1 << fmt.bits) - 1)
-    if size == 8:
-        data[:, :fields] = entries[:, :fields]
-    elif size < 8:
-        kernels.pack_fields(entries.view(np.uint64), size, data)
-    else:
-        kernels.pack_wide(entries[:, :fields], size, data)
-    return data
+        if size in (8, 16):
+            out[:, : columns * size // 8] = inside.view(np.uint8)
+        elif size < 16:
+            (kernels.pack_bytes if size < 8 else kernels.pack_halves)(held.view(np.uint64), size, _words(out))
+        else:
+            kernels.pack_wide(inside, size, out)
+    return np.ascontiguousarray(data[:, : fmt.row_bytes(columns)])
 
 
 def unpacked(data: NDArray[np.uint8], fmt: RowFormat, columns: int, which: tuple[int, ...]) -> list[Words]:
@@ -172,27 +179,41 @@ def unpacked(data: NDArray[np.uint8], fmt: RowFormat, columns: int, which: tuple
     """
     from sim.kernels import rows as kernels
 
-    kind = np.dtype(np.int8 if fmt.signed else np.uint8)
-    if not fmt.is_shared:
-        every = data[:, : columns * fmt.samples]
-        if fmt.bits < 8:
-            fields = np.empty((len(data), -(-columns * fmt.samples // 8)), np.uint64)
-            kernels.unpack_fields(data, fmt.bits, fields)
-            every = fields.view(np.uint8)[:, : columns * fmt.samples]
-        sign = np.uint8(1 << (fmt.bits - 1) if fmt.signed and fmt.bits < 8 else 0)
-        return [((every[:, k :: fmt.samples] ^ sign) - sign).view(kind) for k in which]
-    if fmt.stored_bits <= 8:
-        if fmt.stored_bits == 8 and data.shape[1] % 8 == 0:
-            words = np.ascontiguousarray(data).view(np.uint64)[:, : -(-columns // 8)]
+    size, kind = fmt.stored_bits, np.dtype(np.int8 if fmt.signed else np.uint8)
+    width = fmt.base_bits if fmt.is_shared else fmt.bits
+    places = [(0, fmt.base_bits + k) if fmt.is_shared else (k * fmt.bits, -1) for k in which]
+    if size > 16:
+        fields = np.empty((len(data), columns), np.int64)
+        kernels.unpack_wide(data, size, fields)
+        sign = 1 << width >> 1 if fmt.signed else 0
+        bases = [((fields >> shift & ((1 << width) - 1)) ^ sign) - sign for shift, _ in places]
+        return [
+            (base + (fields >> place & 1 if place >= 0 else 0)).astype(kind)
+            for base, (_, place) in zip(bases, places, strict=True)
+        ]
+    lanes = _lane(size)[1]
+    wide, block = -(-columns // lanes), max(1, BLOCK // columns)
+    samples = [np.empty((len(data), wide), np.uint64 if lanes == 8 else np.uint32) for _ in which]
+    for start in range(0, len(data), block):
+        part = np.ascontiguousarray(data[start : start + block])
+        if size in (8, 16) and part.shape[1] % 8 == 0:
+            entries = part.view(np.uint64)[:, :wide]
         else:
-            words = np.empty((len(data), -(-columns // 8)), np.uint64)
-            kernels.unpack_fields(data, fmt.stored_bits, words)
-        samples = [np.empty(words.shape, np.uint64) for _ in which]
-        for k, sample in zip(which, samples, strict=True):
-            kernels.shared_samples(words, fmt.base_bits, fmt.signed, k, sample)
-        return [sample.view(kind)[:, :columns] for sample in samples]
-    wide = np.empty((len(data), columns), np.int64)
-    kernels.unpack_wide(data, fmt.stored_bits, wide)
-    sign_bit = 1 << fmt.base_bits >> 1 if fmt.signed else 0
-    base = ((wide & ((1 << fmt.base_bits) - 1)) ^ sign_bit) - sign_bit
-    return [(base + (wide >> (fmt.base_bits + k) & 1)).astype(kind) for k in which]
+            entries = np.empty((len(part), wide), np.uint64)
+            (kernels.unpack_bytes if size <= 8 else kernels.unpack_halves)(_words(part), size, entries)
+        for (shift, place), sample in zip(places, samples, strict=True):
+            kernels.samples_of(entries, shift, width, fmt.signed, place, sample[start : start + block])
+    return [sample.view(kind)[:, :columns] for sample in samples]
+
+
+def _words(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the word of eight bytes from each byte of each row on, as a view of rows of at least eight bytes."""
+    if data.shape[1] < 8:
+        data = np.pad(data, ((0, 0), (0, 8 - data.shape[1])))
+    rows = np.ascontiguousarray(data)
+    return np.ndarray((len(rows), rows.shape[1] - 7), np.uint64, rows, strides=(rows.shape[1], 1))
+
+
+def _lane(size: int) -> tuple[type[np.unsignedinteger | np.int64], int]:
+    """Return the dtype in which an entry of so many bits is unpacked, and how many of them a word of 64 bits holds."""
+    return (np.uint8, 8) if size <= 8 else (np.uint16, 4) if size <= 16 else (np.int64, 1)

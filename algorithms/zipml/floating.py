@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from threading import get_ident
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,45 @@ def sample_count(sampling: Sampling, degree: int | None = None) -> int:
     return 1 if sampling in ALONE else 2
 
 
+class _Epochs:
+    """Samples of all rows, epoch by epoch, a function of the seed; those of the last epoch are kept.
+
+    Classes trained against the rest side by side share them, as they share rows and seed.
+    """
+
+    alive: ClassVar[WeakValueDictionary[tuple[object, ...], _Epochs]] = WeakValueDictionary()
+
+    def __init__(self, rows: Floats, sampler: Sampler, seed: int) -> None:
+        self.rows, self.sampler, self.seed = rows, sampler, seed
+        self.drawn, self.words, self.held = 0, HostWords(seed, 1), np.zeros((0, 0, 0))
+        self.noise = sampler.noise()
+
+    @classmethod
+    def of(cls, rows: Floats, bits: int, count: int, levels: SampleLevels, seed: int) -> _Epochs:
+        """Return those of a run of this thread on the same rows, or new ones."""
+        key = get_ident(), id(rows), bits, count, levels, seed
+        known = cls.alive.get(key)
+        if known is None:
+            if levels is SampleLevels.OPTIMAL:
+                sampler = Sampler.with_levels(rows, bits, LEVEL_WORDS, samples=count)
+            else:
+                sampler = Sampler.uniform(rows, bits, scaling=Scaling.COLUMN, samples=count)
+            known = cls.alive[key] = cls(rows, sampler, seed)  # it holds the rows, so that their id stays theirs
+        return known
+
+    def epoch(self, number: int) -> Floats:
+        """Return the samples of an epoch, counted from 0, shape (k, N, d)."""
+        if number < self.drawn - 1:
+            self.drawn, self.words = 0, HostWords(self.seed, 1)
+        while self.drawn <= number:
+            packed = self.sampler.draw(self.words)
+            self.held = np.empty((self.sampler.fmt.samples, *self.rows.shape))
+            for k, sample in enumerate(self.held):
+                np.multiply(packed.words(k), self.sampler.step, out=sample)
+            self.drawn += 1
+        return self.held
+
+
 class FloatSamples:
     """Samples of a problem's rows as real numbers, fresh ones for every epoch; uniform levels are scaled by column.
 
@@ -60,8 +101,8 @@ class FloatSamples:
 
         self.rows: Floats = np.ascontiguousarray(problem.rows)
         self.sampling = parameters.sampling
-        self.words = HostWords(parameters.seed, 1)
         self.sampler: Sampler | None = None
+        self.drawn = 0
         self.form, self.coefficients, self.widths = kernels.PAIR, np.zeros(0), np.zeros(0)
         polynomial = self.sampling is Sampling.POLYNOMIAL
         if self.sampling is Sampling.FULL:
@@ -73,12 +114,10 @@ class FloatSamples:
         degree = DEFAULT_DEGREE if parameters.degree is None else parameters.degree
         bits = DEFAULT_BITS if parameters.sample_bits is None else parameters.sample_bits
         count = sample_count(self.sampling, degree)
-        if parameters.levels is SampleLevels.OPTIMAL:
-            self.sampler = Sampler.with_levels(self.rows, bits, LEVEL_WORDS, samples=count)
-        elif bits < 2:
+        if parameters.levels is SampleLevels.UNIFORM and bits < 2:
             raise InputError(f"sample_bits: got {bits}; allowed: 2 to 8 with uniform levels")
-        else:
-            self.sampler = Sampler.uniform(self.rows, bits, scaling=Scaling.COLUMN, samples=count)
+        self.epochs = _Epochs.of(self.rows, bits, count, parameters.levels, parameters.seed)
+        self.sampler = self.epochs.sampler
         if polynomial:
             radius = DEFAULT_RADIUS if parameters.radius is None else parameters.radius
             self.form, self.coefficients = (
@@ -98,17 +137,14 @@ class FloatSamples:
             return self.rows[None]
         if self.sampling is Sampling.NEAREST:
             return self.sampler.nearest()[None]
-        packed = self.sampler.draw(self.words)
-        out = np.empty((self.sampler.fmt.samples, *self.rows.shape))
-        for k, sample in enumerate(out):
-            np.multiply(packed.words(k), self.sampler.step, out=sample)
-        return out
+        self.drawn += 1
+        return self.epochs.epoch(self.drawn - 1)
 
     def noise(self) -> float | None:
         """Return the mean variance of a sample in units of the values' mean square; None without random samples."""
         if self.sampler is None or self.sampling is Sampling.NEAREST:
             return None
-        return self.sampler.noise()
+        return self.epochs.noise
 
     def row_bytes(self) -> int:
         """Return the bytes of a stored row."""
@@ -173,6 +209,7 @@ def zipml_float(problem: Problem, datapath: TrainingDatapath | None, parameters:
                 problem.responses, part, w, parameters.step, problem.ridge, model.words(shape), gradient.words(shape),
                 total,
             )  # fmt: skip
+        del held  # else samples of every class's last epoch stay
         sums.append(total)
         late = sums[len(sums) // 2 :]
         shown = np.sum(late, axis=0) / (len(late) * len(indices)) if parameters.averaged and len(indices) else w

@@ -14,6 +14,7 @@ from rtl_models.benches.bench import CHUNK, Configuration, Field, StreamBench, c
 from rtl_models.benches.stream import Script
 from rtl_models.elaborate import Unit, literal, section_parameters
 from sim.datapath import TrainingDatapath
+from sim.errors import InputError
 from sim.row_formats import Base, RowFormat
 from sim.rows import PackedRows
 
@@ -23,16 +24,22 @@ _SCRIPT = 5
 """Chunks of a script, that is under one set of level tables."""
 _MOST_BITS = 8
 """Bits of the widest sample."""
+_MOST_TABLES = 65536
+"""Columns that may have level tables of their own in the circuit."""
 _NAMED_LEVELS = 17
 """Levels of the largest table of which every one is a bin."""
 
 
-def row_parameters(rows: PackedRows, data_width: int) -> dict[str, Any]:
+def row_parameters(rows: PackedRows, data_width: int, table_columns: int | None = None) -> dict[str, Any]:
     """Return the parameters of the circuit that decodes packed rows.
 
     Args:
         rows: their format, level table and uses.
         data_width: bits of a data word.
+        table_columns: columns that the circuit has level tables for; by default as many as the rows have.
+
+    Raises:
+        InputError: for rows of more columns than have level tables, where each has one of its own.
 
     Example:
         >>> rows = PackedRows.pack([[[2, 2]], [[3, 1]]], RowFormat(bits=3, lanes=2))
@@ -40,12 +47,16 @@ def row_parameters(rows: PackedRows, data_width: int) -> dict[str, Any]:
         (3, 0)
     """
     assert rows.uses is not None
+    held = len(rows.table) if table_columns is None else table_columns
+    most = min(held, _MOST_TABLES)
+    if max(held, len(rows.table)) > 1 and rows.columns > most:
+        raise InputError(f"rows: got {rows.columns} columns; allowed: at most {most}, which have level tables there")
     return {
         **section_parameters(rows.fmt),
         "DataWidth": data_width,
         "DotSample": rows.uses[0],
         "UpdateSample": rows.uses[1],
-        "TableColumns": len(rows.table),
+        "TableColumns": held,
     }
 
 

@@ -1,4 +1,8 @@
-"""Packed rows: eight entries at a time, spread from e bits each to a byte each and back; and level tables."""
+"""Packed rows: entries of e bits spread to a lane of 8 or 16 bits each, a word at a time, and back; level tables.
+
+Rows of bytes come as words that overlap, one from each byte on, so that a group of entries is read at once wherever it
+starts. What would be read past a row's end is taken from its last word.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from sim.kernels import kernel
 
 _ONE = np.uint64(1)
 _BYTE = np.uint64(8)
-_ONES = np.uint64(0x0101010101010101)
-_HIGH = np.uint64(0x8080808080808080)
+_HALF = np.uint64(16)
+_FULL = np.uint64(32)
 
 
 @kernel
@@ -25,90 +29,164 @@ def _masks(width: Any) -> Any:
 
 
 @kernel
-def unpack_fields(packed: Any, width: Any, out: Any) -> None:
+def unpack_bytes(packed: Any, width: Any, out: Any) -> None:
     """Spread rows of fields of `width` bits, 1 to 8, to bytes; `out` has eight of them in a word, shape (N, words)."""
     w = np.uint64(width)
     one, two, four = _masks(width)
-    by4, by2, by1 = np.uint64(32) - w * np.uint64(4), np.uint64(16) - w * np.uint64(2), _BYTE - w
-    one_up, two_up, four_up = one << np.uint64(8), two << np.uint64(16), four << np.uint64(32)
+    by4, by2, by1 = _FULL - w * np.uint64(4), _HALF - w * np.uint64(2), _BYTE - w
+    one_up, two_up, four_up = one << _BYTE, two << _HALF, four << _FULL
+    last = packed.shape[1] - 1
     for i in range(packed.shape[0]):
         row, result = packed[i], out[i]
-        whole = min(row.shape[0] // width, result.shape[0])
         for g in range(result.shape[0]):
-            x = np.uint64(0)
-            last = width if g < whole else row.shape[0] - g * width
-            for b in range(last):
-                x |= np.uint64(row[g * width + b]) << (_BYTE * np.uint64(b))
+            at = min(g * width, last)
+            x = row[at] >> (_BYTE * np.uint64(g * width - at))
             x = (x & four) | ((x << by4) & four_up)
             x = (x & two) | ((x << by2) & two_up)
             result[g] = (x & one) | ((x << by1) & one_up)
 
 
 @kernel
-def shared_samples(entries: Any, base_bits: Any, signed: Any, which: Any, out: Any) -> None:
-    """Turn entries in bytes, eight in a word, into one sample each: the base plus the bit of that sample."""
-    low = ((_ONE << np.uint64(base_bits)) - _ONE) * _ONES
-    sign = ((_ONE << np.uint64(base_bits)) >> _ONE) * _ONES if signed else np.uint64(0)
-    place = np.uint64(base_bits + which)
-    for i in range(entries.shape[0]):
-        row, result = entries[i], out[i]
-        for g in range(row.shape[0]):
-            x = row[g]
-            base = (x & low) ^ sign
-            base = ((base | _HIGH) - sign) ^ _HIGH  # sign extension byte by byte: no borrow leaves a byte
-            up = (x >> place) & _ONES
-            result[g] = ((base & ~_HIGH) + up) ^ (base & _HIGH)
-
-
-@kernel
-def pack_fields(fields: Any, width: Any, out: Any) -> None:
-    """Pack fields of `width` bits, 1 to 8, from bytes, eight in a word, into rows: `unpack_fields` reversed."""
+def pack_bytes(fields: Any, width: Any, out: Any) -> None:
+    """Pack fields of `width` bits, 1 to 8, from bytes, eight in a word, into rows: `unpack_bytes` reversed."""
     w = np.uint64(width)
     one, two, four = _masks(width)
-    by4, by2, by1 = np.uint64(32) - w * np.uint64(4), np.uint64(16) - w * np.uint64(2), _BYTE - w
+    by4, by2, by1 = _FULL - w * np.uint64(4), _HALF - w * np.uint64(2), _BYTE - w
     one_up, two_up, four_up = one << w, two << (w + w), four << (w + w + w + w)
+    last = out.shape[1] - 1
     for i in range(fields.shape[0]):
         row, result = fields[i], out[i]
-        whole = min(result.shape[0] // width, row.shape[0])
         for g in range(row.shape[0]):
             x = row[g]
             x = (x & one) | ((x >> by1) & one_up)
             x = (x & two) | ((x >> by2) & two_up)
             x = (x & four) | ((x >> by4) & four_up)
-            last = width if g < whole else result.shape[0] - g * width
-            for b in range(last):
-                result[g * width + b] = np.uint8((x >> (_BYTE * np.uint64(b))) & np.uint64(255))
+            if g * width <= last:
+                result[g * width] = x  # the next word goes over its zeros
+            else:
+                result[last] |= x << (_BYTE * np.uint64(g * width - last))
 
 
 @kernel
-def shared_entries(samples: Any, base_bits: Any, highest: Any, out: Any) -> Any:
-    """Fill entries from samples, shape (k, N, d); return how many rows have samples that share no base."""
+def unpack_halves(packed: Any, width: Any, out: Any) -> None:
+    """Spread rows of fields of `width` bits, 9 to 16, to 16 bits each; `out` has four of them in a word."""
+    w = np.uint64(width)
+    two = (_ONE << (w + w)) - _ONE
+    one = ((_ONE << w) - _ONE) * np.uint64(0x0000000100000001)
+    by2, by1 = _FULL - w * np.uint64(2), _HALF - w
+    one_up, two_up = one << _HALF, two << _FULL
+    last = packed.shape[1] - 1
+    for i in range(packed.shape[0]):
+        row, result = packed[i], out[i]
+        for g in range(result.shape[0]):
+            at = min(g * width >> 1, last)
+            x = row[at] >> np.uint64(4 * g * width - 8 * at)  # four fields, of 15 bits at most, end within the word
+            x = (x & two) | ((x << by2) & two_up)
+            result[g] = (x & one) | ((x << by1) & one_up)
+
+
+@kernel
+def pack_halves(fields: Any, width: Any, out: Any) -> None:
+    """Pack fields of `width` bits, 9 to 15, from 16 bits, four in a word, into rows: `unpack_halves` reversed."""
+    w = np.uint64(width)
+    two = (_ONE << (w + w)) - _ONE
+    one = ((_ONE << w) - _ONE) * np.uint64(0x0000000100000001)
+    by2, by1 = _FULL - w * np.uint64(2), _HALF - w
+    one_up, two_up = one << w, two << (w + w)
+    last = out.shape[1] - 1
+    for i in range(fields.shape[0]):
+        row, result, held = fields[i], out[i], np.uint64(0)
+        for g in range(row.shape[0]):
+            x = row[g]
+            x = (x & one) | ((x >> by1) & one_up)
+            x = (x & two) | ((x >> by2) & two_up)
+            at = g * width >> 1
+            x = (x << np.uint64(4 * g * width - 8 * at)) | held
+            if at <= last:
+                result[at] = x
+            else:
+                result[last] |= x << (_BYTE * np.uint64(at - last))
+            # A group may end in the middle of a byte: the next one starts with it.
+            held = (x >> (_BYTE * np.uint64(((g + 1) * width >> 1) - at))) if (g + 1) * width % 2 else np.uint64(0)
+
+
+@kernel
+def samples_of(entries: Any, shift: Any, width: Any, signed: Any, place: Any, out: Any) -> None:
+    """Take one sample of each entry: the field of `width` bits from `shift` on, plus the bit at `place` if that is ≥ 0.
+
+    Entries lie in lanes of 8 bits, or of 16 where words of `out` are 32 bits; samples are bytes.
+    """
+    narrowed = out.itemsize == 4
+    ones = np.uint64(0x0001000100010001 if narrowed else 0x0101010101010101)
+    high = ones << (_HALF - _ONE if narrowed else _BYTE - _ONE)
+    low = ((_ONE << np.uint64(width)) - _ONE) * ones
+    sign = (((_ONE << np.uint64(width)) >> _ONE) * ones & ~high) if signed else np.uint64(0)
+    up_ones = ones if place >= 0 else np.uint64(0)
+    first, up_place = np.uint64(shift), np.uint64(max(place, 0))
+    for i in range(entries.shape[0]):
+        row, result = entries[i], out[i]
+        for g in range(row.shape[0]):
+            x = row[g]
+            base = ((x >> first) & low) ^ sign
+            if sign:
+                base = ((base | high) - sign) ^ high  # sign extension lane by lane: no borrow leaves a lane
+            up = (x >> up_place) & up_ones
+            x = ((base & ~high) + up) ^ (base & high)
+            if narrowed:
+                x &= np.uint64(0x00FF00FF00FF00FF)
+                x = (x | (x >> _BYTE)) & np.uint64(0x0000FFFF0000FFFF)
+                x |= x >> _HALF
+            result[g] = x
+
+
+@kernel
+def shared_entries(samples: Any, base_bits: Any, highest: Any, room: Any, out: Any) -> Any:
+    """Fill entries from samples, shape (k, N, d); return how many rows have samples that share no base.
+
+    `room`, shape (4, d), has the integers that all is done in: the narrower, the more at a time.
+    """
     bad: Any = 0
     mask = np.int64((1 << base_bits) - 1)
+    base, entry, wrong, held = room[0], room[1], room[2], room[3]
+    columns = base.shape[0]
     for i in range(out.shape[0]):
-        result, wrong = out[i], np.int64(0)
-        first, last = samples[0, i], samples[samples.shape[0] - 1, i]
-        if samples.shape[0] <= 2:
-            twin = samples.shape[0] == 2
-            for j in range(first.shape[0]):
-                a, b = np.int64(first[j]), np.int64(last[j])
-                lower = min(a, b, highest)
-                one, other = a - lower, b - lower
-                wrong |= one | other
-                result[j] = (lower & mask) | (one << base_bits) | ((other << (base_bits + 1)) if twin else 0)
-        else:
-            for j in range(first.shape[0]):
-                base: Any = highest
-                for k in range(samples.shape[0]):
-                    base = min(base, np.int64(samples[k, i, j]))
-                entry: Any = base & mask
-                for k in range(samples.shape[0]):
-                    up: Any = np.int64(samples[k, i, j]) - base
-                    wrong |= up
-                    entry |= up << (base_bits + k)
-                result[j] = entry
-        bad += np.int64(wrong & ~np.int64(1) != 0)
+        base[:] = highest
+        wrong[:] = 0
+        for k in range(samples.shape[0]):
+            sample = samples[k, i]
+            for j in range(columns):
+                held[j] = sample[j]
+            for j in range(columns):
+                base[j] = min(base[j], held[j])
+        for j in range(columns):
+            entry[j] = base[j] & mask
+        for k in range(samples.shape[0]):
+            sample, place = samples[k, i], np.int64(base_bits + k)
+            for j in range(columns):
+                held[j] = sample[j]
+            for j in range(columns):
+                held[j] -= base[j]
+                wrong[j] |= held[j]
+                entry[j] |= held[j] << place
+        outside: Any = 0
+        for j in range(columns):
+            outside |= wrong[j]
+            out[i, j] = entry[j]
+        bad += np.int64(outside & ~np.int64(1) != 0)
     return bad
+
+
+@kernel
+def independent_entries(samples: Any, bits: Any, out: Any) -> None:
+    """Fill entries from samples, shape (k, N, d): one after the other, `bits` each."""
+    mask = np.int64((1 << bits) - 1)
+    for i in range(out.shape[0]):
+        entry = out[i]
+        for k in range(samples.shape[0]):
+            sample, place = samples[k, i], np.int64(k * bits)
+            kept = np.int64(-1 if k else 0)
+            for j in range(entry.shape[0]):
+                entry[j] = (entry[j] & kept) | ((np.int64(sample[j]) & mask) << place)
 
 
 @kernel

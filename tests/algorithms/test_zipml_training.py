@@ -8,6 +8,7 @@ import pytest
 
 from algorithms.curves import Floats
 from algorithms.data import load
+from algorithms.multiclass import OneVsRest
 from algorithms.points import Parameters, SampleLevels, Sampling
 from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem, SmoothedHinge
 from algorithms.samples import DataSpec, load_samples
@@ -269,3 +270,25 @@ def test_fashion_mnist_in_four_bits_an_entry_takes_an_eighth_of_float32_and_is_m
     mapped = PackedRows.load(tmp_path / "rows.bin")
     assert not mapped.data.flags.owndata
     assert (mapped.data == rows.data).all()
+
+
+def test_classes_share_their_samples_and_each_trains_as_if_alone() -> None:
+    problem, settings = load("digits")
+    assert isinstance(problem, OneVsRest)
+    run: dict[str, Any] = {"step": settings.step, "epoch_length": 50, "epochs": 3, "sample_bits": 3}
+    together = train(problem, "zipml_float", **run)
+    for k in (0, 9):
+        assert train(problem.binaries[k], "zipml_float", **run).w.tolist() == together.w[k].tolist()
+
+
+def test_runs_side_by_side_draw_the_same_samples_in_any_order() -> None:
+    problem, parameters = least_squares(20, 5), Parameters(**RUN, sample_bits=3)
+    first, second = FloatSamples(problem, parameters), FloatSamples(problem, parameters)
+    ahead = [first.draw() for _ in range(3)]
+    assert first.sampler is second.sampler
+    assert [(second.draw() == samples).all() for samples in ahead] == [True] * 3
+    assert (first.draw() == second.draw()).all()
+    assert (ahead[0] != ahead[1]).any()
+    other = FloatSamples(problem, Parameters(**RUN | {"seed": 6}, sample_bits=3))
+    assert other.sampler is not first.sampler
+    assert (other.draw() != ahead[0]).any()

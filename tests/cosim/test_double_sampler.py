@@ -88,6 +88,26 @@ def test_parameters_come_from_rows_and_datapath() -> None:
     assert unit.constants["EntryWidth"] == rows.fmt.stored_bits
 
 
+@pytest.mark.parametrize(
+    ("columns", "tables", "held", "most"),
+    [(4, 4, 3, 3), (4, 1, 3, 3), (3, 3, 1, 1), (3, 3, 0, 0), (65537, 65537, None, 65536)],
+)
+def test_rows_longer_than_the_tables_are_refused_in_one_line(
+    columns: int, tables: int, held: int | None, most: int
+) -> None:
+    rows = PackedRows.pack(np.zeros((2, 1, columns), int), RowFormat(bits=1), np.zeros((tables, 2), int))
+    with pytest.raises(
+        InputError, match=f"^rows: got {columns} columns; allowed: at most {most}, which have level tab"
+    ):
+        row_parameters(rows, 8, held)
+
+
+def test_rows_up_to_the_tables_are_taken() -> None:
+    rows = PackedRows.pack(np.zeros((2, 1, 4), int), RowFormat(bits=1), np.zeros((1, 2), int))
+    assert row_parameters(rows, 8)["TableColumns"] == row_parameters(rows, 8, 1)["TableColumns"] == 1  # one for all
+    assert row_parameters(rows, 8, 4)["TableColumns"] == 4
+
+
 @pytest.mark.parametrize("width", [2, 4, 8, 9, 24])
 def test_every_datapath_has_a_double_sampler(width: int) -> None:
     """Samples are as wide as data words, of which the engine takes them; wider words come from a table."""

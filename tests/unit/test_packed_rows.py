@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim import row_formats
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.row_formats import Base, RowFormat, unpack_row
@@ -48,6 +49,18 @@ def test_packed_samples_come_back_by_definition_and_at_speed(fmt: RowFormat) -> 
             assert rows.samples(k).tolist() == samples[k].tolist()
         dot, update = rows.arrays(QFormat(16, 0))
         assert (dot.tolist(), update.tolist()) == (samples[0].tolist(), samples[min(1, fmt.samples - 1)].tolist())
+
+
+@pytest.mark.parametrize("columns", [1, 41])
+@pytest.mark.parametrize("fmt", [f for f in FORMATS if f.samples == 2 and f.lanes == 8], ids=str)
+def test_rows_of_many_blocks_are_those_of_one(fmt: RowFormat, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = some_samples(fmt, 23, columns)
+    whole = PackedRows.pack(samples, fmt)
+    monkeypatch.setattr(row_formats, "BLOCK", 5 * columns)
+    parts = PackedRows.pack(samples, fmt)
+    assert parts.data.tolist() == whole.data.tolist()
+    for k in range(2):
+        assert parts.samples(k).tolist() == samples[k].tolist()
 
 
 @pytest.mark.parametrize("fmt", [f for f in FORMATS if f.samples <= 3 and f.stored_bits <= 6], ids=str)

@@ -15,7 +15,7 @@ from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, 
 from reports.explorer import REFUSED, solved
 from reports.files import write_json
 from reports.pareto import STATES, Outcome, front, outcomes, paired_difference
-from reports.sample_figures import draw_samples, sample_bits
+from reports.sample_figures import draw_convergence, draw_samples, sample_bits, stored_bits
 from reports.study import OBJECTIVES, Study
 
 TABLE = {
@@ -362,5 +362,9 @@ def test_ends_and_variances_are_drawn_where_rows_are_sampled(tmp_path):
     records = [record(run, epoch() | {"noise": 0.5}, epoch(0.1)) for run in study.runs]
     found = outcomes(study, store_of(records, study))
     assert [sample_bits(outcome) for outcome in found] == [2, 4, None]
-    assert draw_samples(study, found, path)
-    assert path.read_bytes().startswith(b"\x89PNG")
+    assert [stored_bits(outcome) for outcome in found] == [3, 5, None]
+    curves = tmp_path / "convergence.png"
+    for draw, file in ((draw_samples, path), (draw_convergence, curves)):
+        assert draw(study, found, file)
+        assert file.read_bytes().startswith(b"\x89PNG")
+    assert not draw_convergence(study, found[:1], curves)  # one number of bits: curves.png has it
