@@ -102,7 +102,9 @@ class LinkBench(StreamBench):
     def _multiplier(self, number: int, random: Random) -> int:
         """Return a register's value: any odd one, or one whose products reach ties and edges more often."""
         bits = self.path.link.multiplier_bits
-        return (random.getrandbits(bits) | 1, 1, (1 << bits) - 1, 1 << (bits - 1), random.choice((3, 5, 7)))[number % 5]
+        largest = (1 << bits) - 1
+        small = random.choice((3, 5, 7)) & largest
+        return (random.getrandbits(bits) | 1, 1, largest, 1 << (bits - 1), small)[number % 5]
 
     def _index_shift(self, multiplier: int, random: Random) -> int:
         """Return a shift under which the index runs over its range for dot products of so many bits."""
