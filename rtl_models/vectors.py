@@ -13,8 +13,11 @@ from random import Random
 
 from rtl_models.benches.bench import Bench, Configuration, Field, StreamBench
 from rtl_models.benches.clocked import ClockedBench
+from rtl_models.benches.foreign import ForeignGenerator, ForeignMac, ForeignStream, foreign_bench
 from rtl_models.benches.units import BENCHES
 from rtl_models.elaborate import RTL
+from rtl_models.foreign import ForeignModule
+from sim.errors import InputError
 from sim.formats import QFormat
 
 STREAM_ORDER = (
@@ -96,18 +99,40 @@ def vectors(unit: str, configuration: Configuration, count: int, seed: int) -> V
     Raises:
         InputError: if the unit refuses a parameter.
     """
-    bench = BENCHES[unit].benches([configuration])[0]
-    random = Random(f"{seed} {configuration.name}")
+    return _of(BENCHES[unit].benches([configuration])[0], count, seed)
+
+
+def foreign_vectors(foreign: ForeignModule, count: int, seed: int) -> Vectors:
+    """Return stimuli and expected outputs of the block that a module of the user's is bound to, by our ports' names.
+
+    Args:
+        foreign: the module.
+        count: outputs wanted.
+        seed: of the stimuli, with the module's name.
+
+    Raises:
+        InputError: for ports that do not fit the block, or a module that cannot take every row.
+    """
+    bench = foreign_bench(foreign)
+    if isinstance(bench, ForeignMac) and not bench.block.clear_takes_pair:
+        raise InputError(f"{foreign.file}: block.clear_takes_pair: got false; allowed: true, since a row has both")
+    if isinstance(bench, ForeignGenerator) and not bench.loads:
+        raise InputError(f"{foreign.file}: ports.load_i: got nothing; allowed: a port, since rows load seeds")
+    return _of(bench.inner if isinstance(bench, ForeignStream) else bench, count, seed)
+
+
+def _of(bench: Bench, count: int, seed: int) -> Vectors:
+    random = Random(f"{seed} {bench.configuration.name}")
     if isinstance(bench, ClockedBench):
         inputs = [column for column in _columns(bench, "input") if column.name in bench.untimed]
         table = Table("vectors", [*inputs, *_columns(bench, "output")])
         for row in bench.vectors(random, count):
             assert row.outputs is not None
             table.rows.append((*row.inputs, *row.outputs))
-        return Vectors(unit, bench.unit.parameters, bench.order, [table])
+        return Vectors(bench.unit_name, bench.unit.parameters, bench.order, [table])
     assert isinstance(bench, StreamBench)
     tables, order = _streams(bench, random, count)
-    return Vectors(unit, bench.unit.parameters, order, tables)
+    return Vectors(bench.unit_name, bench.unit.parameters, order, tables)
 
 
 def _streams(bench: StreamBench, random: Random, count: int) -> tuple[list[Table], str]:

@@ -15,7 +15,7 @@ from rtl_models.benches.stream import Script
 from rtl_models.elaborate import Unit, literal, section_parameters
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
-from sim.row_formats import Base, RowFormat
+from sim.row_formats import Base, RowFormat, unpack_row
 from sim.rows import PackedRows
 
 _LONGEST = 4
@@ -159,7 +159,8 @@ class DoubleSamplerBench(StreamBench):
         words = table[:columns] if self.by_column else table
         rows = PackedRows(fmt, columns, np.frombuffer(row, np.uint8)[None], words, self.uses)
         dot, update = (decoded.tolist() for decoded in rows.decode(0))
-        codes = [rows.samples(which)[0].tolist() for which in self.uses]
+        samples = unpack_row(row, fmt, columns)
+        codes = [samples[which] for which in self.uses]
         beat_bits, whole = lanes * fmt.stored_bits, int.from_bytes(row, "little")
         for beat in range(beats):
             here = slice(beat * lanes, (beat + 1) * lanes)

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -12,6 +13,7 @@ import bittrue as bt
 from reports.verify import default_seed
 from rtl_models.benches.units import BENCHES
 from rtl_models.build import cached
+from rtl_models.foreign import ForeignModule
 from rtl_models.toolchain import find_toolchain
 from sim.engine.reference import update
 from sim.random_bits import lane_field
@@ -75,6 +77,37 @@ def test_a_cast_of_the_units_own_list_overflows_at_both_ends(program, tmp_path):
         ends.add((flag, exact < 0))
     assert len(ends) == 4
     assert f'datapath "{name}"' in (tmp_path / "files" / "vectors.csv").read_text()
+
+
+@pytest.mark.parametrize(("name", "columns"), [("rounder", 4), ("mac_sat", 5)])
+def test_a_module_of_ones_own_has_the_vectors_of_its_block(program, tmp_path, name, columns):
+    file = ROOT / "examples" / "foreign" / f"{name}.toml"
+    assert program("vectors", "--dut", file, "-n", 300, "--out", "files").code == 0
+    found = {file.stem: hex_words(file) for file in (tmp_path / "files").glob("*.hex")}
+    assert len(found) == columns
+    block = ForeignModule.load(file).binding.block
+    if name == "rounder":
+        source, target = bt.QFormat.parse(block.source), bt.QFormat.parse(block.target)
+        model = bt.RequantizerModel(bt.Requantizer(target, block.rounding, block.overflow), source)
+        outcomes = [model(signed(value, source.width)) for value in found["value_i"]]
+        expected, width, port = [tuple(outcome) for outcome in outcomes], target.width, "value_o"
+    else:
+        model, (a, b) = bt.MacModel(block.width, block.overflow), (bt.QFormat.parse(block.a), bt.QFormat.parse(block.b))
+        rows = zip(found["a_i"], found["b_i"], found["clear_i"], strict=True)
+        pairs = [(signed(x, a.width), signed(y, b.width), clear) for x, y, clear in rows]
+        expected, width, port = [tuple(model(x, y, clear=bool(clear))) for x, y, clear in pairs], block.width, "sum_o"
+    assert [(signed(v, width), f) for v, f in zip(found[port], found["overflow_o"], strict=True)] == expected
+    assert {flag for _, flag in expected} == {False, True}
+
+
+def test_a_module_that_cannot_take_every_row_is_refused(program, tmp_path):
+    table = (ROOT / "examples" / "foreign" / "mac_sat.toml").read_text(encoding="utf-8")
+    assert table.count("width = 18}") == 1
+    (tmp_path / "my.toml").write_text(table.replace("width = 18}", "width = 18, clear_takes_pair = false}"))
+    shutil.copy(ROOT / "examples" / "foreign" / "mac_sat.v", tmp_path)
+    outcome = program("vectors", "--dut", "my.toml")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "error: my.toml: block.clear_takes_pair: got false; allowed: true, since a row has both\n"
 
 
 def test_vectors_of_the_mac_equal_the_reference(made, tmp_path):
@@ -217,9 +250,13 @@ def test_the_seed_comes_from_the_units_name_and_decides(program, tmp_path):
     assert texts[0] == texts[1] != texts[2]
 
 
+ONE_SOURCE = "got no one source; allowed: DATAPATH or --configuration, with --unit; or --dut alone\n"
 BAD = [
-    (("--unit", "mac"), "datapath: got nothing; allowed: a TOML file or a preset, or --configuration NAME\n"),
-    (("halp8", "--unit", "mac", "--configuration", "deep"), "configuration: got 'deep'; allowed: with one --unit and"),
+    (("--unit", "mac"), f"vectors: {ONE_SOURCE}"),
+    (("halp8",), f"vectors: {ONE_SOURCE}"),
+    (("halp8", "--unit", "mac", "--configuration", "deep"), f"vectors: {ONE_SOURCE}"),
+    (("--unit", "mac", "--dut", "my.toml"), f"vectors: {ONE_SOURCE}"),
+    (("--unit", "mac", "--configuration", "deeper"), "configuration: got 'deeper'; allowed: signed, symmetric, "),
     (("halp8", "--unit", "adder"), "unit: got 'adder'; allowed: dot_product, "),
     (("halp8", "--unit", "lfsr"), "halp8: generator.kind: got xorshift32; allowed for lfsr: lfsr\n"),
     (("halp8", "--unit", "mac", "-n", 0), "vectors: got 0; allowed: a whole number from 1 to 1000000\n"),
