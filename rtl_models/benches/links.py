@@ -65,10 +65,12 @@ class LinkBench(StreamBench):
         """Return the bins: what is cut, by overflow and sign; edges of c; shifts; random words; indices."""
         signs = ("negative", "not")
         points: dict[str, list[Any]] = {
-            "cut": list(product(CLASSES, (False, True), signs)),
-            "edge": list(product(("low", "high"), ("at", "one past", "past"))),
+            "cut": [(kind, over, sign) for n, kind in enumerate(CLASSES) for over in (False, True) for sign in signs
+                    if not over or self._spare > 2 * n + 1],
+            "edge": [(end, at) for end in ("low", "high") for at in ("at", "one past", "past")
+                     if self._reaches(end, at)],
             "shift": ["0", "1", "more", "past a word", "largest"],
-        }
+        }  # fmt: skip
         if self.largest_shift <= WORD_BITS:
             points["shift"].remove("past a word")
         if self.has_random:
@@ -79,6 +81,20 @@ class LinkBench(StreamBench):
             if bits <= 4:
                 points["entry"] = list(range(-(1 << (bits - 1)), 1 << (bits - 1)))
         return points
+
+    @property
+    def _spare(self) -> int:
+        """Bits by which the largest product is longer than c: with few, no product that overflows is tied."""
+        return self._factor_bits() + self._multiplier_bits() - self.path.coefficient.width
+
+    def _reaches(self, end: str, at: str) -> bool:
+        """Whether a factor can be steered to an edge of c, or past it at all."""
+        coefficient = self.path.coefficient
+        if at == "past":
+            return self._spare > 1
+        is_even = (self.ends[1] + (at == "one past") if end == "high" else self.ends[0] - (at == "one past")) % 2 == 0
+        always_odd = coefficient.rounding is Rounding.JAM and is_even  # but for a shift of 0
+        return self._factor_bits() > coefficient.width and not always_odd
 
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts under registers and tables of their own."""
