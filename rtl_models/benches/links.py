@@ -368,6 +368,10 @@ _PATHS = {
                         link__table_bits=8, link__index_bits=2, link__grid_bits=1),
     "wide": _datapath(accumulator__width=36, coefficient__width=24, link__multiplier_bits=24, link__slope_bits=24,
                       link__table_bits=24, link__index_bits=6, link__grid_bits=2),
+    "least": _datapath(accumulator__width=8, coefficient__width=2, link__multiplier_bits=2, link__slope_bits=2,
+                       link__table_bits=2, link__index_bits=2, link__grid_bits=0),
+    "most": _datapath(accumulator__width=48, coefficient__width=32, link__multiplier_bits=24, link__slope_bits=24,
+                      link__table_bits=24, link__index_bits=4, link__grid_bits=0, **_STOCHASTIC),
 }  # fmt: skip
 _SHALLOW = _datapath(accumulator__width=16, coefficient__width=6, link__multiplier_bits=8, **_STOCHASTIC)
 _DEEP = _datapath(accumulator__width=16, coefficient__width=6, link__multiplier_bits=8,

@@ -60,24 +60,31 @@ class ModelUpdateBench(StreamBench):
 
     def points(self) -> dict[str, list[Any]]:
         """Return the bins: what is cut, by sign and whether the register behind overflows; edges; lanes; words."""
-        path = self.path
-        ends = [(end, where) for end in ("low", "high") for where in ("at", "one past", "past")]
+        path, places = self.path, ("at", "one past", "past")
+        ends = [(end, where) for end in ("low", "high") for where in places]
+        # Bits of the largest rounded product, and of the largest rounded increment: few of them pass no edge.
+        product_bits = path.data.width + path.coefficient.width - 2 - path.product.cut
+        step_bits = path.increment.width - 1 - path.largest_cut
         points: dict[str, list[Any]] = {
             "exponent": list(range(path.exponents.maximum + 1)),
-            "increment": ends,
-            "model": ends,
+            "increment": ends if product_bits >= 2 else [],
+            "model": ends if step_bits >= 2 else [],
             "lanes": ["all", "fewer"] if path.lanes > 1 else ["all"],
-            "product": self._cuts(path.product.cut),
-            "step": self._cuts(path.largest_cut),
-        }
+            "product": [bin_ for bin_ in self._cuts(path.product.cut, product_bits)
+                        if bin_[0] != "near tie" or path.product.cut < path.coefficient.width],
+            "step": self._cuts(path.largest_cut, step_bits),
+        }  # fmt: skip
         if self.has_random:
             points["word"] = ["zeros", "ones", "other"] if path.model.random_bits > 1 else ["zeros", "ones"]
         return points
 
     @staticmethod
-    def _cuts(cut: int) -> list[tuple[str, bool, str]]:
+    def _cuts(cut: int, left: int) -> list[tuple[str, bool, str]]:
+        """Return the bins of a cut that leaves a magnitude of so many bits."""
         classes = CLASSES if cut > 1 else CLASSES[: 1 + cut]
-        return [(name, over, sign) for name in classes for over in (False, True) for sign in ("negative", "not")]
+        over = (False, True) if left >= 2 else (False,)
+        bins = [(name, flag, sign) for name in classes for flag in over for sign in ("negative", "not")]
+        return bins if left >= 1 else [("exact", False, "not")]
 
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts of at most 500 beats."""
@@ -140,11 +147,11 @@ class ModelUpdateBench(StreamBench):
                 return _odd(width - min(cut - 1, width - 2), random) << min(cut - 1, width - 2)
             case "near tie" if 1 < cut < width:
                 half, step = 1 << (cut - 1), random.choice((-1, 1))
-                return ((random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1) >> cut) << cut) + half + step
+                return _multiple(width, cut, random) + half + step
             case "exact" if cut < width:
-                return (random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1) >> cut) << cut
+                return _multiple(width, cut, random)
             case "uniform":
-                return random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1)
+                return _multiple(width, 0, random)
         return corner(random, width)
 
     def _data(self, kind: str, random: Random) -> int:
@@ -153,10 +160,12 @@ class ModelUpdateBench(StreamBench):
             case "tie" if cut:
                 shift = cut - 1 - min(cut - 1, self.path.coefficient.width - 2)
                 return _odd(width - shift, random) << shift if shift < width - 1 else corner(random, width)
+            case "exact" if cut >= self.path.coefficient.width:
+                return _multiple(width, min(cut, width - 2), random)
             case "near tie":
                 return 1
             case "uniform":
-                return random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1)
+                return _multiple(width, 0, random)
         return corner(random, width)
 
     def _lane(self, kind: str, c: int, exponent: int, word: int, random: Random) -> Lane:
@@ -167,13 +176,15 @@ class ModelUpdateBench(StreamBench):
         low, high = self.increment
         p = reference.product(path, c, x)
         cut = path.increment.fraction + exponent
+        is_small = end == "in" or random.random() < 0.5
+        most = min(high, 1 << path.model.width + cut) if is_small else high  # small: z has room for it
         match step:
             case "edge":
                 a = high + distance if random.random() < 0.5 else low - distance
             case "uniform":
-                a = random.randint(low, high)
+                a = random.randint(-most, most)
             case _:
-                a = random.randint(low, high) >> cut << cut
+                a = random.randint(-most, most) >> cut << cut
                 half = 1 << (cut - 1) if cut else 0
                 a += {"exact": 0, "tie": half, "near tie": half + random.choice((-1, 1))}[step]
         h = min(max(-p - a, -(1 << (path.increment.width - 1))), (1 << (path.increment.width - 1)) - 1)
@@ -186,8 +197,15 @@ class ModelUpdateBench(StreamBench):
         return x, min(max(z, -(1 << (path.model.width - 1))), (1 << (path.model.width - 1)) - 1), h
 
 
+def _multiple(width: int, zeros: int, random: Random) -> int:
+    """Return a word that ends in so many zeros, a small one as often as any other."""
+    if random.random() < 0.5:
+        width = random.randint(min(zeros + 2, width), width)
+    return random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1) >> zeros << zeros
+
+
 def _odd(width: int, random: Random) -> int:
-    return random.randint(-(1 << (width - 1)), (1 << (width - 1)) - 1) | 1
+    return _multiple(width, 0, random) | 1
 
 
 def _edges(point: str, exact: int, ends: tuple[int, int]) -> list[tuple[str, Any]]:
