@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from algorithms.curves import Floats
 from algorithms.zipml import estimators
 from algorithms.zipml.levels import Method
-from algorithms.zipml.sampling import Sampler, Scaling, quantized_vector, rounds_up
+from algorithms.zipml.sampling import HostWords, Sampler, Scaling, quantized_vector, rounds_up
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.random_bits import RandomWords
@@ -198,3 +198,12 @@ def test_zeros_constants_and_single_rows() -> None:
 def test_bad_input_is_refused_in_one_line(make, text: str) -> None:
     with pytest.raises(InputError, match=text):
         make()
+
+
+@pytest.mark.parametrize("scaling", Scaling)
+def test_drawn_rows_know_what_they_are_worth(scaling: Scaling) -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    sampler = Sampler.uniform(rows, 4, scaling=scaling)
+    drawn = sampler.draw(HostWords(0, 1))
+    assert (np.abs(drawn.values(0) - rows) <= sampler.step * (1 + 1e-12)).all()
+    assert (drawn.values(1) == sampler.values(drawn.words(1))).all()
