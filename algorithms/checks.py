@@ -16,17 +16,17 @@ import numpy as np
 
 from algorithms import theory
 from algorithms.curves import Floats
-from algorithms.engine_bound import halp_bound, lp_svrg_bound, step_errors
+from algorithms.engine_bound import halp_bound, lp_svrg_bound, model_outcomes, step_errors
 from algorithms.halp import START_EXPONENT, halp
 from algorithms.low_precision import lp_svrg
 from algorithms.points import Parameters, Point, Solver
 from algorithms.problems import LeastSquares, Problem
+from algorithms.zipml.checks import check_samples
 from sim.checks import Check
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob, EpochResult, run
 from sim.errors import InputError
-from sim.modes import Rounding
-from sim.reference import apply_overflow, round_shift
+from sim.reference import apply_overflow
 
 GAMMA = 2 / 3
 """γ of the step size: α = 1/(10L), unless increments or coefficients have no room for it."""
@@ -48,7 +48,7 @@ def check_algorithm(datapath: TrainingDatapath, algorithm: str) -> list[Check]:
 
     Args:
         datapath: what to check.
-        algorithm: "halp" or "lp_svrg".
+        algorithm: "halp", "lp_svrg" or "zipml".
 
     Raises:
         InputError: for another algorithm, or a datapath that it does not run on.
@@ -57,8 +57,11 @@ def check_algorithm(datapath: TrainingDatapath, algorithm: str) -> list[Check]:
         >>> [check.name for check in check_algorithm(TrainingDatapath.preset("halp8"), "halp")]
         ['halp.bits', 'halp.saturation', 'halp.box', 'halp.step', 'halp.contraction']
     """
+    if algorithm == "zipml":
+        return check_samples(datapath, check_problem())
     if algorithm not in _SOLVERS:
-        raise InputError(f"algorithm: got {algorithm!r}; allowed: {', '.join(_SOLVERS)}, which theory has bounds for")
+        names = ", ".join((*_SOLVERS, "zipml"))
+        raise InputError(f"algorithm: got {algorithm!r}; allowed: {names}, which theory has bounds for")
     trial = _Trial.of(datapath, algorithm)
     epochs = list(trial.epochs())
     saturation = _saturation(trial, epochs)
@@ -246,29 +249,11 @@ def _mean_square(trial: _Trial, epoch: _Epoch, z: Any) -> float:
             total = 0.0
             for j, a in enumerate(trace.increment[0].tolist()):
                 cut = path.increment.fraction + int(epoch.job.exponents[j // path.lanes])
-                for share, rounded in _outcomes(path, a, cut):
+                for share, rounded in model_outcomes(path, a, cut):
                     word = apply_overflow(int(z[j]) + rounded, path.model.width, True, path.model.overflow)
                     total += share * float((centre[j] + units[j] * word - optimum[j]) / scale) ** 2
             squares.append(total)
     return math.fsum(squares) / len(squares)
-
-
-def _outcomes(path: TrainingDatapath, a: int, cut: int) -> list[tuple[float, int]]:
-    """Return what the model's rounding makes of an increment: shares of the random words, and results."""
-    model = path.model
-    if not model.rounding.is_stochastic:
-        return [(1.0, round_shift(a, cut, model.rounding))]
-    low, rest, bits = a >> cut, a & ((1 << cut) - 1), model.random_bits
-    if rest == 0:
-        return [(1.0, low)]
-    if model.rounding is not Rounding.STOCHASTIC:  # up or down alike
-        up = 0.5
-    elif bits >= cut:
-        up = math.ldexp(rest, -cut)
-    else:  # the words that carry: rest + (word << (cut − bits)) + half a step reaches 2^cut
-        half = 1 << (cut - bits - 1) if model.centered else 0
-        up = math.ldexp((rest + half) >> (cut - bits), -bits)
-    return [(1.0 - up, low), (up, low + 1)]
 
 
 def _contraction(trial: _Trial, epochs: list[_Epoch]) -> Check:

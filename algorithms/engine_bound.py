@@ -20,6 +20,7 @@ from sim.errors import InputError, whole_number
 from sim.modes import Rounding
 from sim.quantize import positive_real
 from sim.random_bits import WORD_BITS
+from sim.reference import round_shift
 
 _SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 1.9, 60)])
 """Values tried for τ and β: any gives a bound, and the least of all counts."""
@@ -101,6 +102,34 @@ def step_errors(
     unit = 2.0 ** (datapath.exponents.maximum if exponent is None else exponent)
     variance = 0.25 * quantized.problem.shape[1] * unit**2 if random else 0.0
     return StepErrors(float(fixed.mean()), spread, variance)
+
+
+def model_outcomes(path: TrainingDatapath, a: int, cut: int) -> list[tuple[float, int]]:
+    """Return what the model's rounding makes of an increment: shares of the random words, and results.
+
+    Args:
+        path: for the rounding and its random bits.
+        a: the increment.
+        cut: bits that the rounding drops.
+
+    Example:
+        >>> model_outcomes(TrainingDatapath.preset("halp8"), 5, 2)
+        [(0.75, 1), (0.25, 2)]
+    """
+    model = path.model
+    if not model.rounding.is_stochastic:
+        return [(1.0, round_shift(a, cut, model.rounding))]
+    low, rest, bits = a >> cut, a & ((1 << cut) - 1), model.random_bits
+    if rest == 0:
+        return [(1.0, low)]
+    if model.rounding is not Rounding.STOCHASTIC:  # up or down alike
+        up = 0.5
+    elif bits >= cut:
+        up = math.ldexp(rest, -cut)
+    else:  # the words that carry: rest + (word << (cut − bits)) + half a step reaches 2^cut
+        half = 1 << (cut - bits - 1) if model.centered else 0
+        up = math.ldexp((rest + half) >> (cut - bits), -bits)
+    return [(1.0 - up, low), (up, low + 1)]
 
 
 def halp_bound(

@@ -146,7 +146,7 @@ def check(
     columns: ColumnsOption = 784,
     link: LinkOption = "affine",
     algorithm: Annotated[
-        str | None, typer.Option(help="Also what theory bounds of an algorithm on the datapath: halp or lp_svrg.")
+        str | None, typer.Option(help="Also the checks of an algorithm on the datapath: halp, lp_svrg or zipml.")
     ] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Name of a check that may fail; repeatable.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,

@@ -1,8 +1,8 @@
 """Files of packed rows: a header that says what follows, and the bytes as they lie in memory.
 
 Eight bytes of mark, the version and the length of the header (4 bytes each, little end first), the header as JSON,
-zeros up to a multiple of 64 bytes, the level table (8 bytes a word), the rows. The header's digest covers everything
-after it and its other fields.
+zeros up to a multiple of 64 bytes, the level table (8 bytes a word), the scale (float64), the rows. The header's digest
+covers everything after it and its other fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sim.rows import PackedRows
 
 MARK = b"btrows\r\n"
 """First bytes of a file; a transfer as text would change them."""
-VERSION = 1
+VERSION = 2
 _ALIGNED = 64
 
 
@@ -30,6 +30,7 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int
     columns: int
     table: tuple[int, int]
+    scale: tuple[int, int]
     uses: tuple[int, int]
     digest: str = ""
 
@@ -41,9 +42,13 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 8 * self.table[0] * self.table[1]
 
     @property
+    def scale_bytes(self) -> int:
+        return 8 * self.scale[0] * self.scale[1]
+
+    @property
     def size(self) -> int:
         """Bytes after the header."""
-        return self.table_bytes + self.rows * self.fmt.row_bytes(self.columns)
+        return self.table_bytes + self.scale_bytes + self.rows * self.fmt.row_bytes(self.columns)
 
 
 def write_rows(rows: PackedRows, path: Path) -> None:
@@ -53,16 +58,16 @@ def write_rows(rows: PackedRows, path: Path) -> None:
         OSError: if the file cannot be written.
     """
     assert rows.uses is not None
-    table = np.ascontiguousarray(rows.table, "<i8")
-    shape = (table.shape[0], table.shape[1])
-    header = _Header(rows.fmt, len(rows.data), rows.columns, shape, rows.uses)
+    table, scale = np.ascontiguousarray(rows.table, "<i8"), np.ascontiguousarray(rows.scale, "<f8")
+    shapes = (table.shape[0], table.shape[1]), (scale.shape[0], scale.shape[1])
+    header = _Header(rows.fmt, len(rows.data), rows.columns, *shapes, rows.uses)
     data = np.ascontiguousarray(rows.data)
-    header = msgspec.structs.replace(header, digest=_digest(header, table, data))
+    header = msgspec.structs.replace(header, digest=_digest(header, table, scale, data))
     text = header.encoded()
     start = MARK + VERSION.to_bytes(4, "little") + len(text).to_bytes(4, "little") + text
     with path.open("wb") as file:
         file.write(start + bytes(-len(start) % _ALIGNED))
-        file.write(table.tobytes())
+        file.write(table.tobytes() + scale.tobytes())
         file.write(data.data)
 
 
@@ -91,13 +96,15 @@ def read_rows(path: Path) -> PackedRows:
     except OSError as error:
         raise InputError(f"{path}: got {error.strerror or error}; allowed: a file of packed rows") from None
     table = mapped[start : start + header.table_bytes].view("<i8").reshape(header.table)
-    data = mapped[start + header.table_bytes :].reshape(header.rows, -1)
-    digest = _digest(msgspec.structs.replace(header, digest=""), table, data)
+    start += header.table_bytes
+    scale = mapped[start : start + header.scale_bytes].view("<f8").reshape(header.scale)
+    data = mapped[start + header.scale_bytes :].reshape(header.rows, -1)
+    digest = _digest(msgspec.structs.replace(header, digest=""), table, scale, data)
     if digest != header.digest:
         raise InputError(
             f"{path}: got content of digest {digest[:16]}; allowed: {header.digest[:16]}, as its header says"
         )
-    return PackedRows(header.fmt, header.columns, data, table, header.uses)
+    return PackedRows(header.fmt, header.columns, data, table, header.uses, scale)
 
 
 def _header(path: Path, text: bytes, length: int) -> _Header:
@@ -107,13 +114,13 @@ def _header(path: Path, text: bytes, length: int) -> _Header:
         header = msgspec.json.decode(text, type=_Header)
     except (msgspec.MsgspecError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"{path}: got a broken header ({error}); allowed: packed rows") from None
-    if min(header.rows, header.columns) < 1 or min(header.table) < 0:
+    if min(header.rows, header.columns) < 1 or min(*header.table, *header.scale) < 0:
         raise InputError(f"{path}: got {header.rows} rows of {header.columns}; allowed: at least one of each")
     return header
 
 
-def _digest(header: _Header, table: Any, data: Any) -> str:
+def _digest(header: _Header, table: Any, scale: Any, data: Any) -> str:
     digest = hashlib.sha256(header.encoded())
-    digest.update(table.tobytes())
+    digest.update(table.tobytes() + scale.tobytes())
     digest.update(np.ascontiguousarray(data).data)
     return digest.hexdigest()

@@ -104,6 +104,10 @@ def _no_table() -> NDArray[np.int64]:
     return np.zeros((0, 0), np.int64)
 
 
+def _no_scale() -> NDArray[np.float64]:
+    return np.zeros((0, 0))
+
+
 @dataclass(frozen=True, eq=False)
 class PackedRows:
     """Rows of packed samples, decoded by unpacking and, if there is a level table, by looking their words up.
@@ -115,9 +119,11 @@ class PackedRows:
         table: level table: data words by sample code, shape (1, levels) or (d, levels), where codes are unsigned; empty
             where samples are the data words.
         uses: which sample the dot product takes, and which the update; by default the first two, or the only one.
+        scale: worth of a data word, positive, shape (1, 1), (1, d) or (N, 1); empty where that is not known. Files keep
+            it; jobs of the engine, which knows words alone, do not.
 
     Raises:
-        InputError: for arrays of other shapes, or samples that are not there.
+        InputError: for arrays of other shapes, samples that are not there, or a scale that is not positive.
 
     Example:
         >>> rows = PackedRows.pack([[[2, 2]], [[3, 1]]], RowFormat(bits=3, lanes=2))
@@ -130,6 +136,7 @@ class PackedRows:
     data: NDArray[np.uint8]
     table: NDArray[np.int64] = field(default_factory=_no_table)
     uses: tuple[int, int] | None = None
+    scale: NDArray[np.float64] = field(default_factory=_no_scale)
 
     def __post_init__(self) -> None:
         if not isinstance(self.fmt, RowFormat):
@@ -155,6 +162,14 @@ class PackedRows:
         for which in uses:
             whole_number("rows.uses", which, 0, self.fmt.samples - 1)
         object.__setattr__(self, "uses", uses)
+        scale = np.asarray(self.scale, np.float64)
+        shapes = (0, 0), (1, 1), (1, self.columns), (len(data), 1)
+        if scale.shape not in shapes or not ((scale > 0.0) & (scale < np.inf)).all():
+            raise InputError(
+                f"rows.scale: got shape {scale.shape}, or some not positive; allowed: positive numbers of shape "
+                f"{', '.join(map(str, shapes[1:]))}, or none"
+            )
+        object.__setattr__(self, "scale", scale)
 
     @classmethod
     def pack(
@@ -191,8 +206,8 @@ class PackedRows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the packed rows and their level table."""
-        return self.data.nbytes + self.table.nbytes
+        """Bytes of the packed rows, their level table and their scale."""
+        return self.data.nbytes + self.table.nbytes + self.scale.nbytes
 
     @property
     def dot(self) -> Words:
@@ -229,6 +244,17 @@ class PackedRows:
     def words(self, which: int) -> Words:
         """Return one sample of every value as data words, shape (N, d)."""
         return self._decoded((whole_number("which", which, 0, self.fmt.samples - 1),))[0]
+
+    def values(self, which: int) -> NDArray[np.float64]:
+        """Return one sample of every value as a real number, shape (N, d).
+
+        Raises:
+            InputError: where no scale is known.
+        """
+        if not self.scale.size:
+            raise InputError("rows.scale: got none; allowed: the worth of a data word, for real numbers")
+        values: NDArray[np.float64] = self.words(which) * self.scale
+        return values
 
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""

@@ -228,7 +228,7 @@ class Sampler:
             words, bits = random.take(self.fmt.samples * below.size)
             ups = rounds_up(fractions[None], words.reshape(self.fmt.samples, *below.shape), bits)
             parts.append(PackedRows.pack(below[None] + ups, self.fmt).data)
-        return PackedRows(self.fmt, columns, np.concatenate(parts), self.table)
+        return PackedRows(self.fmt, columns, np.concatenate(parts), self.table, scale=self.step)
 
     def nearest(self) -> Floats:
         """Return the rows rounded to the nearest levels, as real numbers, shape (N, d): ties go up."""

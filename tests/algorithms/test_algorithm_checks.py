@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from algorithms.checks import _outcomes, check_algorithm, check_problem
+from algorithms.checks import check_algorithm, check_problem
+from algorithms.engine_bound import model_outcomes
 from sim.checks import Check
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
@@ -82,7 +83,7 @@ def test_outcomes_of_the_model_rounding_are_those_of_all_its_words(
     words = range(1 << bits) if stochastic else range(1)
     results = [round_shift(a, cut, rounding, word, bits, centered) for word in words]
     expected = {value: results.count(value) / len(results) for value in results}
-    assert {value: share for share, value in _outcomes(path, a, cut) if share} == expected
+    assert {value: share for share, value in model_outcomes(path, a, cut) if share} == expected
 
 
 def test_algorithms_without_bounds_are_refused() -> None:

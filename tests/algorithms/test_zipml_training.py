@@ -270,6 +270,7 @@ def test_fashion_mnist_in_four_bits_an_entry_takes_an_eighth_of_float32_and_is_m
     mapped = PackedRows.load(tmp_path / "rows.bin")
     assert not mapped.data.flags.owndata
     assert (mapped.data == rows.data).all()
+    assert np.abs(mapped.values(0)[:100] - features[:100]).max() <= 1 / 4  # pixels of 0 to 1, four intervals
 
 
 def test_classes_share_their_samples_and_each_trains_as_if_alone() -> None:

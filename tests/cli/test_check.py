@@ -139,7 +139,7 @@ def test_a_bias_that_the_datapath_does_not_accept_is_a_bad_input(program, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("preset", "algorithm"), [("halp8", "halp"), ("halp8_blocks", "halp"), ("lp_svrg8", "lp_svrg")]
+    ("preset", "algorithm"), [("halp8", "halp"), ("halp8_blocks", "halp"), ("lp_svrg8", "lp_svrg"), ("zipml4", "zipml")]
 )
 def test_an_algorithm_adds_its_checks_to_table_and_report(program, tmp_path, preset, algorithm):
     added = [check.name for check in bt.check_algorithm(bt.TrainingDatapath.preset(preset), algorithm)]
@@ -155,7 +155,7 @@ def test_an_algorithm_adds_its_checks_to_table_and_report(program, tmp_path, pre
 def test_an_algorithm_without_bounds_is_refused(program):
     outcome = program("check", "halp8", "--algorithm", "sgd")
     assert outcome.code == 2
-    assert outcome.err == "error: algorithm: got 'sgd'; allowed: halp, lp_svrg, which theory has bounds for\n"
+    assert outcome.err == "error: algorithm: got 'sgd'; allowed: halp, lp_svrg, zipml, which theory has bounds for\n"
 
 
 def test_an_algorithms_check_can_be_skipped(program):

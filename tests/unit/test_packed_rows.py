@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +122,32 @@ def test_a_file_is_mapped_and_gives_the_rows_back(tmp_path: Path) -> None:
     assert [words.tolist() for words in loaded.decode(3)] == [words.tolist() for words in rows.decode(3)]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 20), (9, 1)])
+def test_a_file_keeps_what_its_words_are_worth(tmp_path: Path, shape: tuple[int, int]) -> None:
+    fmt = RowFormat(bits=3)
+    samples, scale = some_samples(fmt, 9, 20), np.random.default_rng(2).uniform(0.1, 3.0, shape)
+    table = np.arange(5)[None] * 7
+    replace(PackedRows.pack(samples, fmt, table), scale=scale).save(tmp_path / "rows.bin")
+    loaded = PackedRows.load(tmp_path / "rows.bin")
+    assert loaded.scale.tolist() == scale.tolist()
+    assert loaded.values(1).tolist() == (7 * samples[1] * scale).tolist()
+    assert loaded.nbytes == loaded.data.nbytes + table.nbytes + scale.nbytes
+
+
+def test_without_a_scale_there_are_no_real_numbers() -> None:
+    rows = PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2))
+    assert (
+        refusal(lambda: rows.values(0)) == "rows.scale: got none; allowed: the worth of a data word, for real numbers"
+    )
+    for scale in ([[0.0]], [[-1.0]], [[np.nan]], [[np.inf]], [[1.0, 1.0]], [1.0]):
+        assert refusal(lambda scale=scale: replace(rows, scale=scale)).startswith("rows.scale: got shape (")
+
+
 def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(tmp_path: Path) -> None:
     fmt = RowFormat(bits=2)
     path = tmp_path / "rows.bin"
-    PackedRows.pack(some_samples(fmt, 40, 20), fmt).save(path)
+    rows = PackedRows.pack(some_samples(fmt, 40, 20), fmt)
+    replace(rows, scale=np.linspace(0.1, 2.0, 20)[None]).save(path)
     good = path.read_bytes()
 
     def refused(content: bytes) -> str:
@@ -136,7 +159,7 @@ def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(tmp_path: Path) 
     assert refused(good[:-1]) == f"got {len(good) - 1} bytes; allowed: {len(good)}, as its header says"
     assert refused(good + b"x") == f"got {len(good) + 1} bytes; allowed: {len(good)}, as its header says"
     assert refused(b"PK" + good[2:]) == "got another kind of file; allowed: packed rows"
-    assert refused(good[:8] + b"\2" + good[9:]) == "got packed rows of version 2; allowed: 1"
+    assert refused(good[:8] + b"\1" + good[9:]) == "got packed rows of version 1; allowed: 2"
     for place in range(8, len(good)):  # whatever bit changes, but the zeros after the header
         changed = good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :]
         length = int.from_bytes(good[12:16], "little")
