@@ -75,11 +75,18 @@ def show_engine(
 
 
 def mark(study: Study, folder: Path, checks: Sequence[EngineCheck]) -> None:
-    """Mark the points that are equal in a study's folder; those of which as many epochs are marked stay as they are."""
+    """Mark the points that are equal in a study's folder, and take marks back that no longer hold.
+
+    Args:
+        study: whose folder it is.
+        folder: of its records.
+        checks: of its points; a mark that says the same as before is not written again.
+    """
     with opened(folder, study.head.name, study.text) as store:
         marked = store.checked_epochs
         for check in checks:
-            if not check.failure and check.epochs > marked.get(check.run.key, 0):
+            before = marked.get(check.run.key, 0)
+            if (check.failure and before) or (not check.failure and check.epochs > before):
                 store.checked.append(check.as_dict())
 
 

@@ -86,14 +86,14 @@ class Store:
         folder: where records and figures are.
         records: the runs' lines.
         minima: the least losses of the problems.
-        checked: runs that the circuit repeated, word for word, by their key.
+        checked: what became of runs on the circuit, by their key; the last line of a run counts.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.records = JsonLines(folder / RECORDS, ("problem", "seed", "shape", "one_vs_rest", "state", "epochs"))
         self.minima = JsonLines(folder / MINIMA, ("minimum",))
-        self.checked = JsonLines(folder / CHECKED, ("epochs", "cycles"))
+        self.checked = JsonLines(folder / CHECKED, ("epochs", "co_simulated"))
 
     @property
     def by_key(self) -> dict[str, dict[str, Any]]:
@@ -102,8 +102,9 @@ class Store:
 
     @property
     def checked_epochs(self) -> dict[str, int]:
-        """Epochs that the circuit repeated of each run, by its key."""
-        return {entry["key"]: entry["epochs"] for entry in self.checked.entries}
+        """Epochs that the circuit repeated of each run, by its key; a run that differed later is not among them."""
+        last = {entry["key"]: entry for entry in self.checked.entries}
+        return {key: entry["epochs"] for key, entry in last.items() if entry["co_simulated"]}
 
 
 @contextmanager

@@ -16,11 +16,11 @@ module beat_sum
   /// Largest block exponent, 0 for none.
   parameter int unsigned MaxExponent = 0,
   /// Register stages behind the multipliers.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Adder levels between two registers of the tree, 0 for no registers.
-  parameter int unsigned LevelsPerStage = 2,
+  parameter int unsigned LevelsPerStage = DefaultLevels,
   /// Register stages behind the exponent's shift.
-  parameter int unsigned ExponentStages = 1,
+  parameter int unsigned ExponentStages = DefaultStages,
   /// Dependent, do not change: bits of an exponent, of a product, of the products' sum, and of the
   /// shifted one.
   localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1),

@@ -105,6 +105,12 @@ package bittrue_pkg;
   /// Bits of a byte address of the engine.
   localparam int unsigned EngineAddressWidth = 3 + WindowWidth + 2;
 
+  /// Register stages of each part of the engine's units, unless a parameter says otherwise.
+  localparam int unsigned DefaultStages = 1;
+
+  /// Adder levels between two registers, unless a parameter says otherwise.
+  localparam int unsigned DefaultLevels = 2;
+
   /// Random bits that a generator gives per word.
   localparam int unsigned WordBits = 32;
 
@@ -233,8 +239,11 @@ package bittrue_pkg;
   /// Of the loop of `training_engine`: from a row's last beat taken to the first beat of the model
   /// written. The model's memory is one stage, the units have their default stages.
   function automatic int unsigned training_engine_latency(int unsigned lanes, link_e kind);
-    return 1 + dot_product_latency(lanes, 1, 2, 1) + model_update_latency(1, 1, 1, 1) + (
-        kind == AFFINE ? link_affine_latency(1, 1, 1, 1) : link_table_latency(1, 1, 1, 1, 1, 1, 1));
+    int unsigned s = DefaultStages;
+    int unsigned dot = dot_product_latency(lanes, s, DefaultLevels, s);
+    int unsigned link = link_affine_latency(s, s, s, s);
+    if (kind != AFFINE) link = link_table_latency(s, s, s, s, s, s, s);
+    return 1 + dot + link + model_update_latency(s, s, s, s);
   endfunction
 
 endpackage

@@ -27,11 +27,11 @@ module dot_product
   /// Bits of the count of overflows; it stops at its largest value.
   parameter int unsigned CountWidth = 16,
   /// Register stages behind the multipliers, 0 to 4.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Adder levels between two registers of the tree, 0 for no registers.
-  parameter int unsigned LevelsPerStage = 2,
+  parameter int unsigned LevelsPerStage = DefaultLevels,
   /// Register stages behind the exponent's shift, 0 to 4.
-  parameter int unsigned ExponentStages = 1,
+  parameter int unsigned ExponentStages = DefaultStages,
   /// Dependent, do not change: bits of an exponent.
   localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1)
 ) (

@@ -32,7 +32,7 @@ module engine_counters
   output logic [5*32-1:0]       counts_o
 );
 
-  localparam int unsigned Latency = adder_tree_latency(Lanes, 2) + 1;
+  localparam int unsigned Latency = adder_tree_latency(Lanes, DefaultLevels) + 1;
   localparam int unsigned SumWidth = 2 + unsigned'($clog2(Lanes));
 
   saturating_counter #(
@@ -75,7 +75,7 @@ module engine_counters
     adder_tree #(
       .Lanes(Lanes),
       .Width(2),
-      .LevelsPerStage(2)
+      .LevelsPerStage(DefaultLevels)
     ) u_tree (
       .clk_i,
       .rst_ni,

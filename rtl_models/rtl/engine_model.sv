@@ -53,7 +53,8 @@ module engine_model
 );
 
   localparam int unsigned WordWidth = beat_word_width(Width);
-  localparam int unsigned PartWidth = index_width(word_count(Width));
+  localparam int unsigned Words = word_count(Width);
+  localparam int unsigned PartWidth = index_width(Words);
 
   logic [BeatWidth-1:0] read_beat;
   logic [PartWidth-1:0] read_part_q;
@@ -87,7 +88,7 @@ module engine_model
     end
   end
 
-  assign read_data_o = 32'((WordBits * word_count(Width))'(model_o) >> (WordBits * 32'(read_part_q)));
+  assign read_data_o = 32'((WordBits * Words)'(model_o) >> (WordBits * 32'(read_part_q)));
   assign m_axis_tvalid = sending_q & sending_i;
   assign sent_o = m_axis_tvalid & m_axis_tready;
 

@@ -21,13 +21,13 @@ module link_affine
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
   /// Register stages behind adding the offset, 0 to 4.
-  parameter int unsigned OffsetStages = 1,
+  parameter int unsigned OffsetStages = DefaultStages,
   /// Register stages behind the multiplier, 0 to 4.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages behind the rounding, 0 to 4.
-  parameter int unsigned RoundStages = 1,
+  parameter int unsigned RoundStages = DefaultStages,
   /// Register stages behind the saturation, 1 to 4.
-  parameter int unsigned SaturateStages = 1,
+  parameter int unsigned SaturateStages = DefaultStages,
   /// Dependent, do not change: bits of a shift.
   localparam int unsigned ShiftWidth = MaxShift == 0 ? 1 : $clog2(MaxShift + 1)
 ) (

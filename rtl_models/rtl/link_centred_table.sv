@@ -30,20 +30,20 @@ module link_centred_table
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
   /// Register stages behind adding the offset, 0 to 4.
-  parameter int unsigned OffsetStages = 1,
+  parameter int unsigned OffsetStages = DefaultStages,
   /// Register stages behind the index's multiplier, 0 to 4.
-  parameter int unsigned IndexMultiplyStages = 1,
+  parameter int unsigned IndexMultiplyStages = DefaultStages,
   /// Register stages behind its rounding and saturation, 0 to 4; with at least one the table can be
   /// a block memory.
-  parameter int unsigned IndexRoundStages = 1,
+  parameter int unsigned IndexRoundStages = DefaultStages,
   /// Register stages behind the table, 0 to 4.
-  parameter int unsigned TableStages = 1,
+  parameter int unsigned TableStages = DefaultStages,
   /// Register stages behind the coefficient's multiplier, 0 to 4.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages behind its rounding, 0 to 4.
-  parameter int unsigned RoundStages = 1,
+  parameter int unsigned RoundStages = DefaultStages,
   /// Register stages behind its saturation, 1 to 4.
-  parameter int unsigned SaturateStages = 1,
+  parameter int unsigned SaturateStages = DefaultStages,
   /// Dependent, do not change: bits of a shift, of a table address, and of q's field (never none).
   localparam int unsigned ShiftWidth = MaxShift == 0 ? 1 : $clog2(MaxShift + 1),
   localparam int unsigned AddressWidth = GridWidth + IndexWidth,

@@ -26,11 +26,11 @@ module link_coefficient
   /// Register stages of the link in front of the rounding, those behind the multiplier included.
   parameter int unsigned EarlyStages = 2,
   /// Register stages behind the multiplier, 0 to 4.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages behind the rounding, 0 to 4.
-  parameter int unsigned RoundStages = 1,
+  parameter int unsigned RoundStages = DefaultStages,
   /// Register stages behind the saturation, 1 to 4.
-  parameter int unsigned SaturateStages = 1,
+  parameter int unsigned SaturateStages = DefaultStages,
   /// Dependent, do not change: bits of a shift.
   localparam int unsigned ShiftWidth = MaxShift == 0 ? 1 : $clog2(MaxShift + 1)
 ) (

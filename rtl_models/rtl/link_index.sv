@@ -21,11 +21,11 @@ module link_index
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
   /// Register stages behind adding the offset, 0 to 4.
-  parameter int unsigned OffsetStages = 1,
+  parameter int unsigned OffsetStages = DefaultStages,
   /// Register stages behind the index's multiplier, 0 to 4.
-  parameter int unsigned IndexMultiplyStages = 1,
+  parameter int unsigned IndexMultiplyStages = DefaultStages,
   /// Register stages behind its rounding and saturation, 0 to 4.
-  parameter int unsigned IndexRoundStages = 1,
+  parameter int unsigned IndexRoundStages = DefaultStages,
   /// Register stages of the link behind this unit.
   parameter int unsigned LateStages = 4,
   /// Dependent, do not change: bits of a shift, and of v.

@@ -39,13 +39,13 @@ module model_update
   /// Largest block exponent, 0 for none.
   parameter int unsigned MaxExponent = 0,
   /// Register stages behind the multiplier, 0 to 4.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages behind rounding the product and subtracting h, 0 to 4.
-  parameter int unsigned ProductStages = 1,
+  parameter int unsigned ProductStages = DefaultStages,
   /// Register stages behind saturating and rounding the increment, 0 to 4.
-  parameter int unsigned IncrementStages = 1,
+  parameter int unsigned IncrementStages = DefaultStages,
   /// Register stages behind the addition to z, 1 to 4.
-  parameter int unsigned ModelStages = 1,
+  parameter int unsigned ModelStages = DefaultStages,
   /// Dependent, do not change: bits of an exponent, and of a lane's random field (never none).
   localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1),
   localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits

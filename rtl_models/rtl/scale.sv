@@ -22,11 +22,11 @@ module scale
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
   /// Register stages behind the multiplier.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages between rounding and saturating.
-  parameter int unsigned RoundStages = 1,
+  parameter int unsigned RoundStages = DefaultStages,
   /// Register stages behind saturating.
-  parameter int unsigned SaturateStages = 1,
+  parameter int unsigned SaturateStages = DefaultStages,
   /// Dependent, do not change: bits of a shift, and of the random field's port.
   localparam int unsigned ShiftWidth = MaxShift == 0 ? 1 : $clog2(MaxShift + 1),
   localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits

@@ -514,7 +514,7 @@ module training_engine
   // The host sees the end when the counts of overflows are complete.
   delay_line #(
     .Width (1),
-    .Stages(adder_tree_latency(Lanes, 2) + 1)
+    .Stages(adder_tree_latency(Lanes, DefaultLevels) + 1)
   ) u_done (
     .clk_i,
     .rst_ni,

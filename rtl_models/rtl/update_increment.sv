@@ -30,11 +30,11 @@ module update_increment
   /// Largest block exponent, 0 for none.
   parameter int unsigned MaxExponent = 0,
   /// Register stages behind the multiplier.
-  parameter int unsigned MultiplyStages = 1,
+  parameter int unsigned MultiplyStages = DefaultStages,
   /// Register stages behind rounding the product and subtracting h.
-  parameter int unsigned ProductStages = 1,
+  parameter int unsigned ProductStages = DefaultStages,
   /// Register stages behind saturating and rounding the increment.
-  parameter int unsigned IncrementStages = 1,
+  parameter int unsigned IncrementStages = DefaultStages,
   /// Dependent, do not change: bits of an exponent, of the random field's port, and of a step.
   localparam int unsigned ExponentWidth = MaxExponent == 0 ? 1 : $clog2(MaxExponent + 1),
   localparam int unsigned FieldWidth = RandomBits == 0 ? 1 : RandomBits,

@@ -10,7 +10,10 @@ import pytest
 
 import bittrue as bt
 from reports import store as store_module
+from reports.engine_report import mark
+from reports.engine_verification import EngineCheck, engine_runs
 from reports.store import JsonLines, opened
+from reports.study import Study
 
 ROOT = Path(bt.__file__).parent
 ENTRIES = [{"key": "a", "loss": 0.1}, {"key": "b", "loss": None, "text": "µ \n \u2028 \r"}, {"key": "c", "list": [1]}]
@@ -338,3 +341,21 @@ def test_an_error_inside_leaves_the_folder_free(tmp_path):
         raise RuntimeError
     with opened(tmp_path, "mine", TEXT):
         pass
+
+
+def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(tmp_path):
+    study = Study.load("engine-diabetes")
+    run = engine_runs(study)[0]
+    for epochs, failure, lines, marked in (
+        (2, "differs", 0, {}),
+        (2, "", 1, {run.key: 2}),
+        (2, "", 1, {run.key: 2}),
+        (1, "", 1, {run.key: 2}),
+        (3, "", 2, {run.key: 3}),
+        (1, "differs", 3, {}),
+        (1, "differs", 3, {}),
+        (1, "", 4, {run.key: 1}),
+    ):
+        mark(study, tmp_path / "kept", [EngineCheck(run, epochs, failure=failure)])
+        with opened(tmp_path / "kept", study.head.name, study.text) as store:
+            assert (len(store.checked.entries), store.checked_epochs) == (lines, marked)
