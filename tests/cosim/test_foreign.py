@@ -1,8 +1,11 @@
 """Modules of other hands: right ones pass with closed coverage, wrong ones fail, and bad bindings are refused."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from reports import command_line
 from rtl_models.benches.foreign import foreign_bench
 from rtl_models.elaborate import sources
 from rtl_models.foreign import ForeignModule
+from rtl_models.processes import SIGN, TERMINATED
 from rtl_models.verification import verify_foreign
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
@@ -331,6 +335,46 @@ def test_a_module_that_ends_the_simulation_is_a_failure_of_it(task: str, seed: i
     source.write_text(source.read_text().replace("endmodule", f"  always @(posedge clk) if (ce) {task};\nendmodule"))
     with pytest.raises(AssertionError, match=r"^requantizer: the simulation ended before its bench did\n[\s\S]*\$"):
         verify_foreign(tmp_path / "rounder.toml", 2500, seed)
+
+
+def endless(folder: Path) -> None:
+    """The example, which never comes to the end of the evaluation in which it takes its first value."""
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    source = folder / "rounder.sv"
+    loop = "begin turns = 0; while (din[0] & ~turns[0]) turns = turns + 2; clipped <= above | below | turns[0]; end"
+    text = source.read_text().replace("  logic guard", "  int turns;\n  logic guard")
+    source.write_text(text.replace("clipped   <= above | below;", loop))
+
+
+def test_a_module_that_loops_for_ever_is_ended_and_is_a_failure_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command(monkeypatch, capsys, "verify", "--dut", "rounder.toml", "--timeout", 5)
+    assert (code, err) == (1, "")
+    reported = out.split("\n\n")[1].splitlines()
+    assert reported == [
+        "requantizer: simulated time stood still for 5 s, as in an endless loop; --timeout sets how long",
+        "  again   bittrue verify --dut rounder.toml --seed 26625 -n 5000",
+    ]
+    assert out.endswith("1 of 1 failed: requantizer rounder\n")
+
+
+def test_a_program_that_is_told_to_end_ends_its_simulator(tmp_path: Path) -> None:
+    endless(tmp_path)
+    sign = tmp_path / "verify" / "rounder" / SIGN
+    words = [sys.executable, bittrue.__file__, "verify", "--dut", "rounder.toml", "--waves"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        while not sign.exists():
+            assert program.poll() is None
+            time.sleep(0.05)
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children")
+        (simulator,) = [int(child) for child in children.read_text().split()]
+        program.terminate()
+        assert program.wait() == TERMINATED
+    with pytest.raises(ProcessLookupError):
+        os.kill(simulator, 0)
 
 
 CHATTY = """module chatty (input clk, rst_n, v, qr, input [15:0] d, output r, qv, output [7:0] q);
