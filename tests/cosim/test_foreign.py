@@ -235,6 +235,12 @@ REFUSED = [
     (ROUNDER, {"sources": ["no.sv"]}, "sources: got 'no.sv', which is no file; allowed: paths relative to my.toml"),
     (ROUNDER, {"sources": []}, "sources: got none; allowed: at least one file"),
     (ROUNDER, {"sources": ["bad.v"]}, r"sources: .*bad\.v:2:\d+: error: expected expression: assign y = ;"),
+    (
+        ROUNDER,
+        {"sources": ["binary.v"]},
+        "sources: got 'binary.v', which is binary; allowed: Verilog or SystemVerilog$",
+    ),
+    (ROUNDER, {"sources": ["long.v"]}, r"sources: .*long\.v:1:1: error: expected member$"),
     (ROUNDER, {"sources": None}, "sources: got nothing; allowed: a list of texts"),
     (ROUNDER, {"top": "rounde"}, "top: got 'rounde'; allowed: rounder"),
     (
@@ -294,6 +300,8 @@ def test_a_bad_binding_is_one_clear_line(
 ) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "bad.v").write_text("module bad (output y);\n  assign y = ;\nendmodule\n")
+    (tmp_path / "binary.v").write_bytes(bytes(range(256)))
+    (tmp_path / "long.v").write_text("%" * 1000)
     (tmp_path / "odd.v").write_text("module odd (inout z);\nendmodule\n")
     with pytest.raises(InputError, match=message) as refusal:
         foreign_bench(ForeignModule.load(written(tmp_path, with_changes(table, changes))))
