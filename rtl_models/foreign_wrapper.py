@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rtl_models.elaborate import Port, Unit, instance
 from rtl_models.foreign import STREAM_PORTS, ForeignModule
-from rtl_models.foreign_blocks import DotProductBlock, GeneratorBlock, MacBlock
+from rtl_models.foreign_blocks import DotProductBlock, GeneratorBlock, MacBlock, RequantizerBlock
 from sim.errors import InputError
 
 WRAPPER = "bittrue_foreign"
@@ -228,4 +228,6 @@ def unchecked(foreign: ForeignModule, masks: Mapping[str, int], unit: Unit) -> l
         found.append("results never wait")
     if not binding.reset.port:
         found.append("without a reset none is tested")
+    elif isinstance(binding.block, RequantizerBlock) and not binding.is_stream:
+        found.append("what its reset clears does not show")
     return found
