@@ -211,7 +211,10 @@ def test_the_examples_end_as_the_page_shows(
     assert [untimed(block) for block in blocks] == [untimed(out)]
     if code:
         assert "\n  overflow: got 1 (0b1, 1)\n            expected 0 (0b0, 0)\n" in out
-        assert Path("verify/mac_sat-0/failure.svg").exists()
+        picture = Path("verify/mac_sat-0/failure.svg").read_text()
+        labels = ["clk", "nrst", "start", "go", "x", "w", "acc", "ovf", "expected", "input counts", "output counts"]
+        assert [text for text in re.findall(r">([^<>]*)</(?:tspan|text)>", picture) if text in labels] == labels
+        assert "axis" not in picture
 
 
 @pytest.mark.parametrize("name", ["rounder", "mac_sat"])
