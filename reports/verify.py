@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reports.files import writable
+from rtl_models.processes import SILENCE
 from rtl_models.toolchain import find_toolchain, require_modules
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError, whole_number
@@ -208,6 +209,7 @@ def run_verification(
     folder: Path,
     *,
     waves: bool = False,
+    silence: float = SILENCE,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Finding]:
     """Yield what every bench finds out; a failed configuration runs once more, alone and with waves.
@@ -218,6 +220,7 @@ def run_verification(
         wanted: what to verify.
         folder: for waves and pictures; made when there is something to keep.
         waves: keep the waves of what passes too.
+        silence: seconds for which the time of a simulation may stand still.
         tell: called with a line when something starts.
 
     Raises:
@@ -227,7 +230,7 @@ def run_verification(
     for request in wanted:
         tell(f"{request.label}: building and running {len(request.configurations)} configurations")
         kept, failed = folder / request.label if waves else None, 0
-        for result in _run(request, kept):
+        for result in _run(request, kept, silence):
             finding = Finding(result, request.rerun(result.configuration), request.source is not None)
             if kept is not None:
                 finding.waves = str(kept / "dump.vcd")
@@ -236,11 +239,11 @@ def run_verification(
                 result.failure += f"\n  no waves, no picture: those of the first {SHOWN} failed configurations are kept"
             elif result.failed_at:
                 tell(f"{request.unit} {result.configuration}: running it again with waves")
-                _investigate(request, finding, folder)
+                _investigate(request, finding, folder, silence)
             yield finding
 
 
-def _run(request: Request, folder: Path | None) -> list[Result]:
+def _run(request: Request, folder: Path | None, silence: float) -> list[Result]:
     """Return the results of a request; a simulation that ends before its benches do is one failure of all."""
     from rtl_models.benches.bench import Result
     from rtl_models.build import BuildError
@@ -252,7 +255,8 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
         with writable(folder):
             folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        options: dict[str, Any] = {"folder": (folder or Path(temporary)).resolve(), "waves": folder is not None}
+        place = (folder or Path(temporary)).resolve()
+        options: dict[str, Any] = {"folder": place, "waves": folder is not None, "silence": silence}
         try:
             if request.dut is not None:
                 return [verify_foreign(request.dut, request.transactions, request.seed, **options)]
@@ -267,7 +271,7 @@ def _run(request: Request, folder: Path | None) -> list[Result]:
             return [Result(request.unit, name, {}, request.seed, failure=str(error))]
 
 
-def _investigate(request: Request, finding: Finding, folder: Path) -> None:
+def _investigate(request: Request, finding: Finding, folder: Path, silence: float) -> None:
     """Run a failed configuration alone, keep its waves, and draw the cycles before the first difference."""
     from reports.waveforms import draw_failure
     from rtl_models.benches.foreign import foreign_bench
@@ -279,7 +283,7 @@ def _investigate(request: Request, finding: Finding, folder: Path) -> None:
     alone = msgspec.structs.replace(request, configurations=[request.configurations[number]])
     place = folder / f"{request.label}-{number}"
     try:
-        again = _run(alone, place)[0]
+        again = _run(alone, place, silence)[0]
     except InputError as error:
         result.failure += f"\n  no waves, no picture: {error}"
         return

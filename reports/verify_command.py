@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reports.verify import TRANSACTIONS, Finding
+from rtl_models.processes import SILENCE
 
 EPOCHS = 3
 """Of a point that is played on the circuit."""
@@ -47,6 +48,10 @@ def verify(
             "--dut", metavar="FILE.toml", help="A module of your own that claims to be a unit; instead of all."
         ),
     ] = None,
+    timeout: Annotated[
+        int,
+        typer.Option(metavar="SECONDS", help="End a simulation whose time stands still so long: an endless loop."),
+    ] = SILENCE,
     engine: Annotated[
         list[str] | None,
         typer.Option(metavar="STUDY", help="Train points of a study on model and circuit, not units; repeatable."),
@@ -72,13 +77,15 @@ def verify(
     from reports import command_line
     from reports.files import check_writable
     from reports.verify import foreign_request, requests, run_verification
-    from sim.errors import InputError
+    from sim.errors import InputError, whole_number
 
     check_writable(json, junit, markdown)
+    whole_number("timeout", timeout, 1, 10**6)
     if engine:
         from reports.engine_report import show_engine
 
-        if (datapath, unit, configuration, dut, junit) != (None,) * 5 or waves or transactions != TRANSACTIONS:
+        counts = (transactions, timeout)
+        if (datapath, unit, configuration, dut, junit) != (None,) * 5 or waves or counts != (TRANSACTIONS, SILENCE):
             raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --rtl, "
                              "--records, --markdown, --out, --json")  # fmt: skip
         count = EPOCHS if epochs is None else epochs
@@ -107,7 +114,7 @@ def verify(
         def tell(line: str) -> None:
             status.update(line.replace("[", r"\["))
 
-        findings = list(run_verification(wanted, folder, waves=waves, tell=tell))
+        findings = list(run_verification(wanted, folder, waves=waves, silence=timeout, tell=tell))
     show(title, "verify" if path is None else path.name, findings, json, junit)
 
 

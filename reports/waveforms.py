@@ -131,14 +131,15 @@ def diagram(bench: Bench, result: Result, found: Sequence[Cycle]) -> dict[str, A
     parts = {bench.input_port(bench.inputs[part.port]): [part] for part in bench.input_fields()}
     for part in bench.fields():
         parts.setdefault(bench.output_port(bench.outputs[part.port]), []).append(part)
-    lanes: list[dict[str, Any]] = [{"name": "clk_i", "wave": "p" + "." * (len(found) - 1)}]
+    lanes: list[dict[str, Any]] = [{"name": bench.shown_port("clk_i"), "wave": "p" + "." * (len(found) - 1)}]
     differing = {name: expected.partition(" ")[0] for name, _, expected in result.differences}
     for port in bench.unit.ports:
-        if port.name == "clk_i":
+        shown = bench.shown_port(port.name)
+        if port.name == "clk_i" or not shown:
             continue
         values = [cycle[prefix(0) + port.name] for cycle in found]
-        known = parts.get(port.name) or [Field(port.name, 0, 0, port.width)]
-        lanes += _port_lanes(port.name, known, values, differing)
+        known = parts.get(port.name) or [Field(shown, 0, 0, port.width)]
+        lanes += _port_lanes(shown, known, values, differing)
     return {
         "signal": lanes,
         "head": {"text": f"{result.unit} {result.configuration}: the last cycle differs", "tick": 1 - len(found)},

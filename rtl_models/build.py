@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from rtl_models.processes import TERMINATED, run
 from rtl_models.toolchain import Toolchain, cache_folder, find_toolchain
 from sim.errors import InputError
 
@@ -140,6 +141,7 @@ def simulate(
     environment: Mapping[str, str] | None = None,
     seed: int = 0,
     waves: bool = False,
+    silence: float | None = None,
 ) -> str:
     """Run a bench inside the simulator and return its log.
 
@@ -150,8 +152,10 @@ def simulate(
         environment: variables for the bench.
         seed: of cocotb's random generator.
         waves: record all signals; the simulation must have been built for it.
+        silence: seconds without a sign of life, as `rtl_models.benches.alive` gives it, after which it is ended.
 
     Raises:
+        SilenceError: if it was ended.
         AssertionError: if a test fails, or the simulator ends without a result; with the tail of the log.
     """
     from cocotb_tools.check_results import get_results
@@ -159,8 +163,8 @@ def simulate(
     folder.mkdir(parents=True, exist_ok=True)
     log, results = folder / "simulation.log", folder / "results.xml"
     with find_toolchain().active():
-        runner = _runner(simulation.simulator)
-        with contextlib.suppress(SystemExit, RuntimeError):  # how the runner tells a failure; the results say more
+        runner = _runner(simulation.simulator, silence)
+        with _results_tell():
             runner.test(
                 test_module=module,
                 hdl_toplevel=simulation.design.top,
@@ -183,6 +187,18 @@ def simulate(
         what = f"{failed} of {tests} tests failed" if tests else "the simulation ended without a result"
         raise AssertionError(f"{module} on {simulation.design.top}: {what}\n{_tail(text)}")
     return text
+
+
+@contextlib.contextmanager
+def _results_tell() -> Iterator[None]:
+    """Leave it to the file of results to tell a failure, which the runner does by these exceptions."""
+    try:
+        yield
+    except RuntimeError:
+        pass
+    except SystemExit as end:
+        if end.code == TERMINATED:
+            raise
 
 
 def cached(name: str, parts: Sequence[bytes], make: Callable[[Path], None]) -> Path:
@@ -245,6 +261,8 @@ def _run_build(simulator: str, tools: Toolchain, design: Design, folder: Path, *
                 **options,
             )
         except (RuntimeError, SystemExit) as error:
+            if isinstance(error, SystemExit) and error.code == TERMINATED:
+                raise
             text = log.read_text(errors="replace") if log.exists() else str(error)
             raise BuildError(f"{simulator} refuses {design.top}\n{first_messages(text)}") from None
 
@@ -259,13 +277,21 @@ def first_messages(log: str) -> str:
     return "\n".join([line for line in log.splitlines() if "rror" in line or "%Warning" in line][:TAIL]) or _tail(log)
 
 
-def _runner(simulator: str) -> Any:
+def _runner(simulator: str, silence: float | None = None) -> Any:
+    """Return cocotb's runner, its commands in groups of processes that end with this program."""
     import logging
 
     from cocotb_tools.runner import get_runner
 
-    runner = get_runner(simulator)
+    runner: Any = get_runner(simulator)
     runner.log.setLevel(logging.CRITICAL)
+
+    def execute(commands: Sequence[Sequence[str]], folder: Path, log: TextIO | None = None) -> None:
+        for command in commands:
+            if run(command, folder, runner.env, log, silence):
+                raise RuntimeError(f"{command[0]} failed")
+
+    runner._execute_cmds = execute
     return runner
 
 

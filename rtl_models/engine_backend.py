@@ -14,6 +14,7 @@ from rtl_models.benches.training_engine import NO_WAVES, Outcome, Plan
 from rtl_models.build import build, simulate
 from rtl_models.elaborate import RTL
 from rtl_models.engine_design import Engine, beat_words, bits, register_address, window_address
+from rtl_models.processes import SILENCE
 from sim.datapath import Link
 from sim.engine import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
 from sim.errors import InputError
@@ -55,7 +56,7 @@ def run_rtl(
 
     Raises:
         InputError: if the circuit cannot run the job, a tool is missing, or waves have no folder.
-        AssertionError: if the circuit reports an error of the row stream, or the simulation ends early.
+        AssertionError: if the circuit reports an error of the row stream, or the simulation ends early or stands still.
     """
     if folder is None and waves is not None:
         raise InputError(f"waves: got {waves} without a folder; allowed: with a folder that keeps them")
@@ -83,6 +84,7 @@ def run_rtl(
         folder,
         environment={Plan.VARIABLE: str(folder / PLAN), "COCOTB_LOG_LEVEL": "WARNING"},
         seed=1,
+        silence=SILENCE,
     )
     outcome = msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
     trace = None if traced is None else _trace(job, engine, traced, folder / "trace.txt")

@@ -179,6 +179,8 @@ class ForeignModule:
         for name, source in zip(binding.sources, sources, strict=True):
             if not source.is_file():
                 raise InputError(f"sources: got {name!r}, which is no file; allowed: paths relative to {file.name}")
+            if b"\0" in source.read_bytes():
+                raise InputError(f"sources: got {name!r}, which is binary; allowed: Verilog or SystemVerilog")
         elaboration = Elaboration.of(sources)
         if binding.top not in elaboration.modules:
             allowed = ", ".join(elaboration.modules) or "none, since the sources have no module"

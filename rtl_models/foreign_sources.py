@@ -10,6 +10,9 @@ from typing import Any, Self
 from rtl_models.elaborate import Port, Unit, instance, literal
 from sim.errors import InputError
 
+LONGEST = 120
+"""Characters of a line of sources that an error shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Elaboration:
@@ -87,10 +90,11 @@ def _compilation(sources: Sequence[Path], text: str = "") -> tuple[Any, Any]:
 
 
 def _refuse(manager: Any, diagnostics: Sequence[Any]) -> None:
-    """Raise the first error of slang, with its place and the line."""
+    """Raise the first error of slang, with its place and the line if one can read that."""
     from pyslang import DiagnosticEngine
 
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.isError()]
     if errors:
         message, *line = DiagnosticEngine.reportAll(manager, errors[:1]).splitlines()[:2]
-        raise InputError(f"sources: {message}{f': {line[0].strip()}' if line else ''}")
+        shown = [text for text in map(str.strip, line) if text.isprintable() and len(text) <= LONGEST]
+        raise InputError(f"sources: {': '.join([message, *shown])}")

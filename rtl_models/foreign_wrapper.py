@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rtl_models.elaborate import Port, Unit, instance
-from rtl_models.foreign import STREAM_PORTS, ForeignModule
-from rtl_models.foreign_blocks import DotProductBlock, GeneratorBlock, MacBlock
+from rtl_models.foreign import STREAM_PORTS, Binding, ForeignModule
+from rtl_models.foreign_blocks import DotProductBlock, GeneratorBlock, MacBlock, RequantizerBlock
 from sim.errors import InputError
 
 WRAPPER = "bittrue_foreign"
@@ -157,7 +157,7 @@ class _Writer:
         ports = [Port("clk_i", True, 1), Port("rst_ni", True, 1)]
         for port in self.ours.ports:
             side = "s_axis_" if port.is_input else "m_axis_"
-            if port.name in ("clk_i", "rst_ni", *STREAM_PORTS) or self._freezes(port.name):
+            if port.name in ("clk_i", "rst_ni", *STREAM_PORTS) or _freezes(binding, port.name):
                 continue
             outer = port.name if port.name.startswith(side) else side + port.name
             ports.append(Port(outer, port.is_input, port.width))
@@ -178,10 +178,6 @@ class _Writer:
         self._valid()
         return [*ports, *(Port(name, name in ("s_axis_tvalid", "m_axis_tready"), 1) for name in STREAM_PORTS)]
 
-    def _freezes(self, name: str) -> bool:
-        """Return whether a port stops the whole module, results that wait included."""
-        return name == "enable_i" and not isinstance(self.binding.block, MacBlock)
-
     def _valid(self) -> None:
         """Connect the valid and ready signals, or make them for a module of fixed latency."""
         mapped, latency, lines = self.binding.ports, self.binding.latency, self.assigned
@@ -197,7 +193,7 @@ class _Writer:
             lines += ["assign s_axis_tready = 1'b1;", f"assign m_axis_tvalid = {result};"]
             return
         self.declared += [f"logic [{latency}:0] valid;", "logic enable;"]
-        is_frozen = "enable_i" in mapped and self._freezes("enable_i")
+        is_frozen = "enable_i" in mapped and _freezes(self.binding, "enable_i")
         lines.append(f"assign enable = {f'~valid[{latency}] | m_axis_tready' if is_frozen else '1'};")
         lines += ["assign n_enable_i = enable;"] if is_frozen else []
         lines += [
@@ -209,6 +205,28 @@ class _Writer:
             f"  else if (enable) valid[{latency}:1] <= valid[{latency - 1}:0];",
             "end",
         ]
+
+
+def their_port(binding: Binding, name: str) -> str:
+    """Return what the module itself calls a port of its wrapper; nothing for a port that it does not have.
+
+    Of a module of fixed latency the valid signals are the wrapper's: they get words that say what they tell.
+    """
+    reset, ours = binding.reset, name.removeprefix("s_axis_").removeprefix("m_axis_")
+    is_frozen = _freezes(binding, "enable_i")
+    others = {
+        "clk_i": binding.clock or name,
+        "rst_ni": "~" * (reset.active == "high" and bool(reset.port)) + reset.port,
+        "s_axis_tvalid": "input counts",
+        "s_axis_tready": binding.ports.get("enable_i", "") if is_frozen else "",
+        "m_axis_tvalid": "output counts",
+    }
+    return binding.ports.get(name) or binding.ports.get(ours) or others.get(name, "")
+
+
+def _freezes(binding: Binding, name: str) -> bool:
+    """Return whether a port stops the whole module, results that wait included."""
+    return name == "enable_i" and not isinstance(binding.block, MacBlock)
 
 
 def unchecked(foreign: ForeignModule, masks: Mapping[str, int], unit: Unit) -> list[str]:
@@ -228,4 +246,6 @@ def unchecked(foreign: ForeignModule, masks: Mapping[str, int], unit: Unit) -> l
         found.append("results never wait")
     if not binding.reset.port:
         found.append("without a reset none is tested")
+    elif isinstance(binding.block, RequantizerBlock) and not binding.is_stream:
+        found.append("what its reset clears does not show")
     return found

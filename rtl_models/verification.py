@@ -15,6 +15,7 @@ from rtl_models.benches.units import BENCHES
 from rtl_models.build import BuildError, Design, build, simulate
 from rtl_models.elaborate import RTL, sources
 from rtl_models.foreign import ForeignModule
+from rtl_models.processes import SILENCE, SilenceError
 from rtl_models.tables import table_top
 from sim.errors import InputError
 
@@ -36,6 +37,7 @@ def verify(
     rtl: Path = RTL,
     coverage: bool = False,
     waves: bool = False,
+    silence: float = SILENCE,
 ) -> list[Result]:
     """Return what the bench of a unit finds out about each configuration.
 
@@ -48,22 +50,31 @@ def verify(
         rtl: folder of the sources.
         coverage: whether to count lines, branches and toggles.
         waves: whether to record all signals.
+        silence: seconds for which simulated time may stand still.
 
     Raises:
         InputError: if a tool is missing, or the unit refuses a parameter.
         BuildError: if the simulator refuses the sources.
-        AssertionError: if the simulation ended before every bench had.
+        AssertionError: if the simulation ended before every bench had, or its time stood still.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
-            return verify(unit, configurations, transactions, seed, folder=Path(name), rtl=rtl)
+            return verify(unit, configurations, transactions, seed, folder=Path(name), rtl=rtl, silence=silence)
     text = table_top(f"{unit}_table", [bench.unit for bench in BENCHES[unit].benches(configurations)])
     plan = Plan(unit, list(configurations), list(transactions), seed, str(folder / RESULTS))
-    return _play([plan], Design(f"{unit}_table", sources(rtl, text), text), folder, coverage=coverage, waves=waves)
+    design = Design(f"{unit}_table", sources(rtl, text), text)
+    return _play([plan], design, folder, coverage=coverage, waves=waves, silence=silence)
 
 
 def verify_foreign(
-    file: Path, transactions: int, seed: int, *, folder: Path | None = None, coverage: bool = False, waves: bool = False
+    file: Path,
+    transactions: int,
+    seed: int,
+    *,
+    folder: Path | None = None,
+    coverage: bool = False,
+    waves: bool = False,
+    silence: float = SILENCE,
 ) -> Result:
     """Return what a bench finds out about a module of the user's.
 
@@ -74,14 +85,15 @@ def verify_foreign(
         folder: for the log, the waves and the coverage of lines, branches and toggles; a temporary one by default.
         coverage: whether to count lines, branches and toggles.
         waves: whether to record all signals.
+        silence: seconds for which simulated time may stand still.
 
     Raises:
         InputError: if a tool is missing, the file or the sources are refused, or the ports do not fit the block.
-        AssertionError: if the simulation ended before the bench had.
+        AssertionError: if the simulation ended before the bench had, or its time stood still.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as name:
-            return verify_foreign(file, transactions, seed, folder=Path(name), coverage=coverage)
+            return verify_foreign(file, transactions, seed, folder=Path(name), coverage=coverage, silence=silence)
     foreign = ForeignModule.load(file)
     bench, wrapper = bench_and_wrapper(foreign)
     text = wrapper.text + table_top("foreign_table", [wrapper.unit])
@@ -90,7 +102,7 @@ def verify_foreign(
         bench.unit_name, [bench.configuration], [transactions], seed, str(folder / RESULTS), str(Path(file).resolve())
     )
     try:
-        return _play([plan], design, folder, coverage=coverage, waves=waves)[0]
+        return _play([plan], design, folder, coverage=coverage, waves=waves, silence=silence)[0]
     except BuildError as error:
         raise InputError(f"{file}: sources: {error.first}") from None
 
@@ -123,7 +135,9 @@ def verify_together(
     return _play(plans, design, folder, coverage=coverage, waves=False)
 
 
-def _play(plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool, waves: bool) -> list[Result]:
+def _play(
+    plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool, waves: bool, silence: float = SILENCE
+) -> list[Result]:
     """Build a design, run the benches of some plans, one plan after the other, and return what they found."""
     folder.mkdir(parents=True, exist_ok=True)
     simulation = build(design, waves=waves, coverage=coverage)
@@ -139,7 +153,10 @@ def _play(plans: Sequence[Plan], design: Design, folder: Path, *, coverage: bool
             environment={Plan.VARIABLE: os.pathsep.join(map(str, files)), **QUIET},
             seed=plans[0].seed,
             waves=waves,
+            silence=silence,
         )
+    except SilenceError as error:
+        raise SilenceError(f"{', '.join(plan.unit for plan in plans)}: {error}; --timeout sets how long") from None
     except AssertionError as error:
         if not all(Path(plan.results).exists() for plan in plans):
             units = ", ".join(plan.unit for plan in plans)

@@ -192,6 +192,10 @@ class Bench(ABC):
         """Return the unit's port of a part of an output beat."""
         return name
 
+    def shown_port(self, name: str) -> str:
+        """Return the name under which a picture shows a port of the unit; nothing if it leaves it out."""
+        return name
+
     @abstractmethod
     async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
         """Play scripts through one instance, up to the first difference; await nothing but `lockstep.NEXT_EDGE`.

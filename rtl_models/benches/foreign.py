@@ -23,7 +23,7 @@ from rtl_models.benches.stream import FLOWS, Beat, Script
 from rtl_models.elaborate import Unit, elaborate
 from rtl_models.foreign import NO_LATENCY, ForeignModule
 from rtl_models.foreign_blocks import GeneratorBlock, MacBlock, RequantizerBlock
-from rtl_models.foreign_wrapper import Wrapper, unchecked, wrap
+from rtl_models.foreign_wrapper import Wrapper, their_port, unchecked, wrap
 from sim.errors import InputError
 from sim.random_bits import LinearGenerator
 
@@ -60,6 +60,10 @@ class ForeignStream(StreamBench):
     def latency(self) -> int:
         """Cycles from an input to its output, as the binding states them."""
         return self.foreign.binding.latency if self.is_latency_known else _SETTLED
+
+    def shown_port(self, name: str) -> str:
+        """Return the module's own name of a port."""
+        return their_port(self.foreign.binding, name)
 
     @abstractmethod
     def unmasked(self, random: Random, transactions: int) -> Iterator[Script]:
@@ -218,6 +222,10 @@ class ForeignGenerator(GeneratorBench):
     def latency(self) -> int:
         """Cycles from a seed or a step to its word, as the binding states them."""
         return self.foreign.binding.latency
+
+    def shown_port(self, name: str) -> str:
+        """Return the module's own name of a port."""
+        return their_port(self.foreign.binding, name)
 
     def generator(self, seed: int) -> Any:
         """Return the reference of one generator."""

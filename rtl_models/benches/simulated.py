@@ -13,6 +13,7 @@ import cocotb
 import msgspec
 from cocotb.utils import get_sim_time
 
+from rtl_models.benches.alive import show_alive
 from rtl_models.benches.bench import Bench, Plan, Result
 from rtl_models.benches.foreign import foreign_bench
 from rtl_models.benches.lockstep import lockstep
@@ -24,6 +25,7 @@ from rtl_models.tables import prefix
 @cocotb.test()
 async def every_configuration(dut: Any) -> None:
     """Play every configuration of every plan, all at once; write what was found; fail if any configuration failed."""
+    show_alive()
     start = time.monotonic()
     plans = [
         msgspec.json.decode(Path(file).read_bytes(), type=Plan) for file in os.environ[Plan.VARIABLE].split(os.pathsep)

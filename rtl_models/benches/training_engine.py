@@ -16,6 +16,7 @@ import msgspec
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 
+from rtl_models.benches.alive import show_alive
 from rtl_models.engine_design import register_address
 
 PERIOD_NS = 10
@@ -133,6 +134,7 @@ class Host:
 @cocotb.test()
 async def one_loop(dut: Any) -> None:
     """Play the plan that the environment names."""
+    show_alive()
     plan = msgspec.json.decode(Path(os.environ[Plan.VARIABLE]).read_bytes(), type=Plan)
     host = await Host.of(dut, plan, streams=not plan.from_python)
     if plan.from_python:

@@ -283,6 +283,7 @@ BAD = [
     (("--configuration", "signed"), "configuration: got 'signed'; allowed: with one --unit and without a datapath\n"),
     (("halp8", "--unit", "mac", "--configuration", "signed"), "configuration: got 'signed'; allowed: with one --unit"),
     (("--unit", "mac", "-n", 0), "transactions: got 0; allowed: a whole number from 1 to "),
+    (("--unit", "mac", "--timeout", 0), "timeout: got 0; allowed: a whole number from 1 to 1000000\n"),
     (("--unit", "mac", "--seed", -1), "seed: got -1; allowed: a whole number from 0 to 4294967295\n"),
     (("--unit", "mac", "--rtl", "nowhere"), "rtl: got 'nowhere'; allowed: a folder of SystemVerilog sources\n"),
     (("--unit", "mac", "--json", "no/x.json"), "no/x.json: got No such file or directory; allowed: a file that can"),

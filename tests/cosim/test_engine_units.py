@@ -3,13 +3,11 @@
 import pytest
 
 from rtl_models.benches.units import BENCHES, CONFIGURATIONS
-from rtl_models.build import BuildError, Design, build
-from rtl_models.elaborate import elaborate, instance, literal, sources
+from rtl_models.elaborate import elaborate
 from rtl_models.verification import verify
 from sim.datapath import Link
 from sim.engine.cycles import latency, stages
-from sim.errors import InputError
-from sim.modes import Overflow, Rounding
+from sim.modes import Overflow
 
 pytestmark = pytest.mark.cosim
 
@@ -94,49 +92,3 @@ def test_benches_name_every_port(unit: str) -> None:
     table = {"table_write_i", "table_address_i", "table_data_i"}
     assert streams <= ports
     assert ports - streams <= {"clk_i", "rst_ni", "random_i", "random_next_o", *registers, *table}
-
-
-REFUSED = [
-    ("mac", {"AWidth": 33}, "mac AWidth: got 33; allowed: 1 to 32"),
-    ("mac", {"BWidth": 0}, "mac BWidth: got 0; allowed: 1 to 32"),
-    ("mac", {"AccumulatorWidth": 1}, "mac AccumulatorWidth: got 1; allowed: 2 to 64"),
-    ("mac", {"MultiplyStages": 5}, "mac MultiplyStages: got 5; allowed: 0 to 4"),
-    ("dot_product", {"Lanes": 3}, "dot_product Lanes: got 3; allowed: a power of two"),
-    ("dot_product", {"DataWidth": 33}, "dot_product DataWidth: got 33; allowed: 2 to 32"),
-    ("dot_product", {"ModelWidth": 1}, "dot_product ModelWidth: got 1; allowed: 2 to 32"),
-    ("dot_product", {"MaxExponent": 17}, "dot_product MaxExponent: got 17; allowed: 0 to 16"),
-    ("dot_product", {"ExponentStages": 5}, "dot_product ExponentStages: got 5; allowed: 0 to 4"),
-    ("model_update", {"Lanes": 6}, "model_update Lanes: got 6; allowed: a power of two"),
-    ("model_update", {"RandomBits": 3}, "model_update RandomBits: got 3; allowed: a power of two to 32"),
-    ("model_update", {"RandomBits": 0}, "model_update RandomBits: got 0; allowed: a power of two to 32"),
-    ("model_update", {"IncrementFraction": 16}, "model_update IncrementFraction: got 16; allowed: with MaxExponent"),
-    ("model_update", {"ProductCut": 49}, "model_update ProductCut: got 49; allowed: 0 to 48"),
-    ("model_update", {"ProductRounding": Rounding.STOCHASTIC}, "model_update ProductRounding: got 13; allowed"),
-    ("model_update", {"ModelStages": 0}, "model_update ModelStages: got 0; allowed: 1 to 4"),
-    ("link_affine", {"CoefficientRounding": Rounding.TRN_MAG}, "link_affine CoefficientRounding: got TRN_MAG"),
-    ("link_affine", {"MaxShift": 63}, "link_affine MaxShift: got 63; allowed: 0 to 62"),
-    ("link_affine", {"SaturateStages": 0}, "link_affine SaturateStages: got 0; allowed: 1 to 4"),
-    ("link_centred_table", {"SlopeWidth": 25}, "link_centred_table SlopeWidth: got 25; allowed: 2 to 24"),
-    ("link_centred_table", {"GridWidth": 13}, "link_centred_table GridWidth: got 13; allowed: 0 to 12"),
-    ("link_centred_table", {"IndexWidth": 1}, "link_centred_table IndexWidth: got 1; allowed: 2 to 12"),
-    ("link_absolute_table", {"TableWidth": 25}, "link_absolute_table TableWidth: got 25; allowed: 2 to 24"),
-    ("link_absolute_table", {"MultiplierWidth": 25}, "link_absolute_table MultiplierWidth: got 25; allowed: 2 to 24"),
-]
-
-
-@pytest.mark.parametrize(("unit", "parameters", "message"), REFUSED)
-def test_a_parameter_out_of_range_stops_the_elaboration(unit: str, parameters: dict[str, object], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        elaborate(unit, [parameters])
-
-
-@pytest.mark.parametrize(
-    ("unit", "parameters", "message"),
-    [next(row for row in REFUSED if row[0] == unit) for unit in LEAST],
-)
-def test_verilator_stops_too(unit: str, parameters: dict[str, object], message: str) -> None:
-    ports = [(port.name, "") for port in elaborate(unit, [{}])[0].ports]
-    given = {name: literal(value) for name, value in parameters.items()}
-    text = f"module refused;\n{instance(unit, given, 'u_unit', ports)}\nendmodule\n"
-    with pytest.raises(BuildError, match=message):
-        build(Design("refused", sources(), text))

@@ -1,8 +1,11 @@
 """Modules of other hands: right ones pass with closed coverage, wrong ones fail, and bad bindings are refused."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from reports import command_line
 from rtl_models.benches.foreign import foreign_bench
 from rtl_models.elaborate import sources
 from rtl_models.foreign import ForeignModule
+from rtl_models.processes import SIGN, TERMINATED
 from rtl_models.verification import verify_foreign
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
@@ -207,7 +211,10 @@ def test_the_examples_end_as_the_page_shows(
     assert [untimed(block) for block in blocks] == [untimed(out)]
     if code:
         assert "\n  overflow: got 1 (0b1, 1)\n            expected 0 (0b0, 0)\n" in out
-        assert Path("verify/mac_sat-0/failure.svg").exists()
+        picture = Path("verify/mac_sat-0/failure.svg").read_text()
+        labels = ["clk", "nrst", "start", "go", "x", "w", "acc", "ovf", "expected", "input counts", "output counts"]
+        assert [text for text in re.findall(r">([^<>]*)</(?:tspan|text)>", picture) if text in labels] == labels
+        assert "axis" not in picture
 
 
 @pytest.mark.parametrize("name", ["rounder", "mac_sat"])
@@ -231,6 +238,12 @@ REFUSED = [
     (ROUNDER, {"sources": ["no.sv"]}, "sources: got 'no.sv', which is no file; allowed: paths relative to my.toml"),
     (ROUNDER, {"sources": []}, "sources: got none; allowed: at least one file"),
     (ROUNDER, {"sources": ["bad.v"]}, r"sources: .*bad\.v:2:\d+: error: expected expression: assign y = ;"),
+    (
+        ROUNDER,
+        {"sources": ["binary.v"]},
+        "sources: got 'binary.v', which is binary; allowed: Verilog or SystemVerilog$",
+    ),
+    (ROUNDER, {"sources": ["long.v"]}, r"sources: .*long\.v:1:1: error: expected member$"),
     (ROUNDER, {"sources": None}, "sources: got nothing; allowed: a list of texts"),
     (ROUNDER, {"top": "rounde"}, "top: got 'rounde'; allowed: rounder"),
     (
@@ -290,6 +303,8 @@ def test_a_bad_binding_is_one_clear_line(
 ) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "bad.v").write_text("module bad (output y);\n  assign y = ;\nendmodule\n")
+    (tmp_path / "binary.v").write_bytes(bytes(range(256)))
+    (tmp_path / "long.v").write_text("%" * 1000)
     (tmp_path / "odd.v").write_text("module odd (inout z);\nendmodule\n")
     with pytest.raises(InputError, match=message) as refusal:
         foreign_bench(ForeignModule.load(written(tmp_path, with_changes(table, changes))))
@@ -331,6 +346,46 @@ def test_a_module_that_ends_the_simulation_is_a_failure_of_it(task: str, seed: i
     source.write_text(source.read_text().replace("endmodule", f"  always @(posedge clk) if (ce) {task};\nendmodule"))
     with pytest.raises(AssertionError, match=r"^requantizer: the simulation ended before its bench did\n[\s\S]*\$"):
         verify_foreign(tmp_path / "rounder.toml", 2500, seed)
+
+
+def endless(folder: Path) -> None:
+    """The example, which never comes to the end of the evaluation in which it takes its first value."""
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    source = folder / "rounder.sv"
+    loop = "begin turns = 0; while (din[0] & ~turns[0]) turns = turns + 2; clipped <= above | below | turns[0]; end"
+    text = source.read_text().replace("  logic guard", "  int turns;\n  logic guard")
+    source.write_text(text.replace("clipped   <= above | below;", loop))
+
+
+def test_a_module_that_loops_for_ever_is_ended_and_is_a_failure_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command(monkeypatch, capsys, "verify", "--dut", "rounder.toml", "--timeout", 5)
+    assert (code, err) == (1, "")
+    reported = out.split("\n\n")[1].splitlines()
+    assert reported == [
+        "requantizer: simulated time stood still for 5 s, as in an endless loop; --timeout sets how long",
+        "  again   bittrue verify --dut rounder.toml --seed 26625 -n 5000",
+    ]
+    assert out.endswith("1 of 1 failed: requantizer rounder\n")
+
+
+def test_a_program_that_is_told_to_end_ends_its_simulator(tmp_path: Path) -> None:
+    endless(tmp_path)
+    sign = tmp_path / "verify" / "rounder" / SIGN
+    words = [sys.executable, bittrue.__file__, "verify", "--dut", "rounder.toml", "--waves"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        while not sign.exists():
+            assert program.poll() is None
+            time.sleep(0.05)
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children")
+        (simulator,) = [int(child) for child in children.read_text().split()]
+        program.terminate()
+        assert program.wait() == TERMINATED
+    with pytest.raises(ProcessLookupError):
+        os.kill(simulator, 0)
 
 
 CHATTY = """module chatty (input clk, rst_n, v, qr, input [15:0] d, output r, qv, output [7:0] q);
