@@ -317,7 +317,8 @@ class Coverage:
     """Counts the bins hit, and hands them to cocotb-coverage at the end, once each, since sampling is slow."""
 
     def __init__(self, points: dict[str, list[Any]]) -> None:
-        self.points, self.hits = points, Counter[tuple[str, Any]]()
+        self.points = {point: bins for point, bins in points.items() if bins}
+        self.hits = Counter[tuple[str, Any]]()
 
     def add(self, hits: Sequence[tuple[str, Any]]) -> None:
         """Count bins as (point, bin)."""

@@ -99,11 +99,18 @@ class LinkBench(StreamBench):
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts under registers and tables of their own."""
         for number, start in enumerate(range(0, transactions, _OUTPUTS)):
-            # A residue under a shift of s bits wants a factor of more than s bits.
-            shift = (0, 1, self.largest_shift)[number // 3 % 3] if number % 3 == 2 else self._shift(random)
+            # A residue under a shift of s bits wants a factor of more than s bits; an edge of c a product of its own size.
+            multiplier = self._multiplier(number, random)
+            match number % 6:
+                case 2 | 5:
+                    shift = (0, 1, self.largest_shift)[number // 3 % 3]
+                case 3:
+                    shift = min(multiplier.bit_length(), self.largest_shift)
+                case _:
+                    shift = self._shift(random)
             index_multiplier = self._multiplier(number // 2, random)
             index_shift = self._index_shift(index_multiplier, random)
-            registers = Registers(self._multiplier(number, random), shift, index_multiplier, index_shift)
+            registers = Registers(multiplier, shift, index_multiplier, index_shift)
             table = self._table(random)
             script = Script(self._ports(registers), self._writes(table))
             for _ in range(min(_OUTPUTS, transactions - start)):
@@ -209,7 +216,9 @@ class LinkBench(StreamBench):
         half = 1 << (left - 1)
         residue = {"exact": 0, "tie": half, "near tie": half + random.choice((-1, 1))}[kind]
         wanted = residue * pow(multiplier >> zeros, -1, 1 << left)
-        return near + (wanted - near) % (1 << left)
+        if (sign > 0) == over:  # away from 0 what is to overflow, towards it what is not
+            return near + (wanted - near) % (1 << left)
+        return near - (near - wanted) % (1 << left)
 
     def _table(self, random: Random) -> np.ndarray[Any, Any]:
         return np.zeros(0, np.int64)
@@ -370,7 +379,7 @@ _PATHS = {
                       link__table_bits=24, link__index_bits=6, link__grid_bits=2),
     "least": _datapath(accumulator__width=8, coefficient__width=2, link__multiplier_bits=2, link__slope_bits=2,
                        link__table_bits=2, link__index_bits=2, link__grid_bits=0),
-    "most": _datapath(accumulator__width=48, coefficient__width=32, link__multiplier_bits=24, link__slope_bits=24,
+    "most": _datapath(accumulator__width=36, coefficient__width=32, link__multiplier_bits=24, link__slope_bits=24,
                       link__table_bits=24, link__index_bits=4, link__grid_bits=0, **_STOCHASTIC),
 }  # fmt: skip
 _SHALLOW = _datapath(accumulator__width=16, coefficient__width=6, link__multiplier_bits=8, **_STOCHASTIC)

@@ -233,7 +233,6 @@ CONFIGURATIONS = [
     Configuration("narrow", _datapath(6, 6, 8, Overflow.WRAP), {"BSigned": 0}),
     Configuration("halp8", TrainingDatapath.preset("halp8")),
     Configuration("widest", _datapath(24, 32, 58, Overflow.SAT)),
-    Configuration("widest_a", _datapath(24, 2, 36, Overflow.WRAP), {"AWidth": 32}),
     Configuration("unregistered", _datapath(4, 9, 15, Overflow.SAT_SYM), {"MultiplyStages": 0}),
     Configuration("deep", _datapath(9, 4, 15, Overflow.SAT), {"MultiplyStages": 4}),
 ]

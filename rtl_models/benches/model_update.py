@@ -64,7 +64,7 @@ class ModelUpdateBench(StreamBench):
         ends = [(end, where) for end in ("low", "high") for where in places]
         # Bits of the largest rounded product, and of the largest rounded increment: few of them pass no edge.
         product_bits = path.data.width + path.coefficient.width - 2 - path.product.cut
-        step_bits = path.increment.width - 1 - path.largest_cut
+        step_bits = path.increment.width - 1 - path.increment.fraction
         points: dict[str, list[Any]] = {
             "exponent": list(range(path.exponents.maximum + 1)),
             "increment": ends if product_bits >= 2 else [],
