@@ -13,13 +13,15 @@ from itertools import chain, count, islice
 from random import Random
 from typing import Any
 
-from rtl_models.benches.bench import CHUNK, Bench, Field, StreamBench, pack
+from rtl_models.benches.bench import CHUNK, Bench, Field, Result, StreamBench, pack
 from rtl_models.benches.clocked import Row
 from rtl_models.benches.dot_product import DotProductBench
 from rtl_models.benches.generators import GeneratorBench, LfsrBench, Xorshift32Bench
+from rtl_models.benches.latencies import PROBED, delays, stop_clock_of, tell, watch
 from rtl_models.benches.mac import MacBench
+from rtl_models.benches.port import Port
 from rtl_models.benches.requantizer import RequantizerBench
-from rtl_models.benches.stream import FLOWS, Beat, Script
+from rtl_models.benches.stream import FLOWS, Beat, Script, StreamPlayer
 from rtl_models.elaborate import Unit, elaborate
 from rtl_models.foreign import NO_LATENCY, ForeignModule
 from rtl_models.foreign_blocks import GeneratorBlock, MacBlock, RequantizerBlock
@@ -64,6 +66,20 @@ class ForeignStream(StreamBench):
     def shown_port(self, name: str) -> str:
         """Return the module's own name of a port."""
         return their_port(self.foreign.binding, name)
+
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play scripts up to the first difference; then see whether another latency would explain it."""
+        await super().check(dut, ports, random, transactions, result)
+        if not result.failure or self.foreign.binding.is_stream:
+            return
+        stop_clock_of(result)
+        player = StreamPlayer(dut, ports, self.inputs, self.outputs, self.latency, self.has_random)
+        script = next(self.scripts(random, PROBED))
+        await player.start()
+        player.m_ready.drive(1)
+        rows = [(1, *beat) for beat in script.inputs] + [(0, *script.inputs[-1])]
+        seen = await watch([player.s_valid, *player.inputs], rows, player.outputs)
+        tell(result, delays(seen, zip(script.completes, script.outputs, strict=True)), self.latency)
 
     @abstractmethod
     def unmasked(self, random: Random, transactions: int) -> Iterator[Script]:
@@ -253,6 +269,21 @@ class ForeignGenerator(GeneratorBench):
             left -= 1
             if not left:
                 return
+
+    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
+        """Play the rows up to the first difference; then see whether another latency would explain it."""
+        await super().check(dut, ports, random, transactions, result)
+        if not result.failure:
+            return
+        stop_clock_of(result)
+        inputs, outputs = (
+            [Port(getattr(dut, ports + name)) for name in names] for names in (self.inputs, self.outputs)
+        )
+        rows = [(0, 0, 0, 1)] * 2 + [(1, 0, 0, 1)] * PROBED
+        seen = [(word & self.mask,) for (word,) in (await watch(inputs, rows, outputs))[2:]]
+        generator = self.generator(self.reset_seed)
+        expected = ((cycle, (self.output([generator.next()]) & self.mask,)) for cycle in range(PROBED))
+        tell(result, [late + 1 for late in delays(seen, expected)], self.latency)
 
     def points(self) -> dict[str, list[Any]]:
         """Return the operations that the module has."""

@@ -46,7 +46,8 @@ async def every_configuration(dut: Any) -> None:
 
     def ended(number: int) -> None:
         ends[number] = int(get_sim_time("ns"))
-        every[number].failed_at = ends[number] if every[number].failure else 0
+        if every[number].failure and not every[number].failed_at:
+            every[number].failed_at = ends[number]
 
     await lockstep(clocks, checks, ended)
     seconds = time.monotonic() - start

@@ -169,7 +169,6 @@ def test_a_right_module_of_any_style_passes_with_closed_coverage(
 WRONG = [
     (WAITING_ROUNDER, {"block.centered": False}, "value_o"),
     (FREE_MAC, {"block.clear_takes_pair": True}, "sum"),
-    (FREE_MAC, {"latency": 2}, "sum"),
     (LANES_DOT, {"latency": 2}, "1 cycles late where the latency is 2"),
     (FREE_XORSHIFT, {"reset.kind": "asynchronous"}, "word_o"),
 ]
@@ -181,6 +180,25 @@ def test_what_a_binding_claims_wrongly_is_found(
 ) -> None:
     result = verify_foreign(written(tmp_path, with_changes(table, changes)), 2500, seed)
     assert message in result.failure
+
+
+ROUNDER: dict[str, Any] = tomllib.loads((EXAMPLES / "rounder.toml").read_text())
+LATE = [
+    (FREE_MAC, {"latency": 2}, 1),
+    (ROUNDER, {"sources": [str(EXAMPLES / "rounder.sv")], "latency": 1}, 3),
+    (ROUNDER, {"sources": [str(EXAMPLES / "rounder.sv")], "latency": 12}, 3),
+    (LANES_DOT, {"ports.m_axis_tvalid": None, "latency": 2}, 1),
+    (FREE_XORSHIFT, {"latency": 4}, 2),
+]
+
+
+@pytest.mark.parametrize(("table", "changes", "latency"), LATE, ids=brief)
+def test_the_latency_that_a_module_has_is_told_where_another_is_claimed(
+    table: dict[str, Any], changes: dict[str, Any], latency: int, seed: int, tmp_path: Path
+) -> None:
+    result = verify_foreign(written(tmp_path, with_changes(table, changes)), 2500, seed)
+    told = f"\n  these are the values of latency {latency}, where the binding says {changes['latency']}"
+    assert result.failure.endswith(told)
 
 
 def command(
@@ -232,7 +250,6 @@ def test_the_bug_of_the_example_is_its_only_one(seed: int, tmp_path: Path) -> No
     assert result.passed, result.failure or result.missed
 
 
-ROUNDER: dict[str, Any] = tomllib.loads((EXAMPLES / "rounder.toml").read_text())
 MAC: dict[str, Any] = tomllib.loads((EXAMPLES / "mac_sat.toml").read_text())
 REFUSED = [
     (ROUNDER, {"sources": ["no.sv"]}, "sources: got 'no.sv', which is no file; allowed: paths relative to my.toml"),
