@@ -99,7 +99,7 @@ class LinkBench(StreamBench):
     def scripts(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield scripts under registers and tables of their own."""
         for number, start in enumerate(range(0, transactions, _OUTPUTS)):
-            # A residue under a shift of s bits wants a factor of more than s bits; an edge of c, one about as wide as c.
+            # A residue under a shift of s bits wants a factor of more than s bits; an edge of c, products of its size.
             multiplier = self._multiplier(number, random)
             match number % 6:
                 case 2 | 5:
