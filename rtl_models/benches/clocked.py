@@ -22,6 +22,8 @@ from rtl_models.benches.stream import Beat
 
 SHOWN = 6
 """Rows that a failure shows."""
+ENDLESS = 1 << 40
+"""Rows asked of a bench that are taken as long as they are needed."""
 
 
 @dataclass(slots=True)

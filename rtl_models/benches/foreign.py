@@ -6,7 +6,6 @@ Whatever a module does not have is left out: ports are masked, pauses and loads 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, count, islice
@@ -14,25 +13,21 @@ from random import Random
 from typing import Any
 
 from rtl_models.benches.bench import CHUNK, Bench, Field, Result, StreamBench, pack
-from rtl_models.benches.clocked import Row
+from rtl_models.benches.clocked import ENDLESS
 from rtl_models.benches.dot_product import DotProductBench
-from rtl_models.benches.generators import GeneratorBench, LfsrBench, Xorshift32Bench
+from rtl_models.benches.foreign_generators import ForeignGenerator, ForeignLfsr, ForeignXorshift32
 from rtl_models.benches.latencies import PROBED, delays, stop_clock_of, tell, watch
 from rtl_models.benches.mac import MacBench
-from rtl_models.benches.port import Port
 from rtl_models.benches.requantizer import RequantizerBench
 from rtl_models.benches.stream import FLOWS, Beat, Script, StreamPlayer
 from rtl_models.elaborate import Unit, elaborate
 from rtl_models.foreign import NO_LATENCY, ForeignModule
-from rtl_models.foreign_blocks import GeneratorBlock, MacBlock, RequantizerBlock
+from rtl_models.foreign_blocks import MacBlock, RequantizerBlock
 from rtl_models.foreign_wrapper import Wrapper, their_port, unchecked, wrap
 from sim.errors import InputError
-from sim.random_bits import LinearGenerator
 
 _SETTLED = 64
 """Cycles without a result after which none is expected of a module whose latency is not known."""
-_ENDLESS = 1 << 40
-"""Rows asked of a bench that are taken as long as they are needed."""
 
 
 class ForeignStream(StreamBench):
@@ -138,7 +133,7 @@ class ForeignMac(ForeignStream):
     unit_name = "mac"
     inputs = ("clear_i", "enable_i", "a_i", "b_i")
     outputs = ("sum_o", "overflow_o")
-    chunk = _ENDLESS
+    chunk = ENDLESS
     inner: MacBench
 
     @property
@@ -161,7 +156,7 @@ class ForeignMac(ForeignStream):
         """Yield the pairs and clears of our unit's bench; idle cycles are up to the flows."""
         left, script = transactions, Script(is_fresh=True)
         waiting: list[tuple[str, Any]] = []
-        for row in self.inner.rows(random, _ENDLESS):
+        for row in self.inner.rows(random, ENDLESS):
             is_out, clear, enable, *pair = row.inputs
             assert row.outputs is not None
             if not is_out or (clear and len(script.outputs) >= CHUNK):
@@ -207,99 +202,6 @@ class ForeignDotProduct(ForeignStream):
     def unmasked(self, random: Random, transactions: int) -> Iterator[Script]:
         """Yield the scripts of our unit's bench."""
         return self.inner.scripts(random, transactions)
-
-
-class _SeedFirst:
-    """A generator whose first word is its seed."""
-
-    def __init__(self, generator: LinearGenerator) -> None:
-        self.words = chain([generator.state & 0xFFFFFFFF], generator)
-
-    def next(self) -> int:
-        """Return the seed's low bits, then the words of the generator."""
-        return next(self.words)
-
-
-class ForeignGenerator(GeneratorBench):
-    """Steps, holds, loads and resets; nothing is compared in reset, nor before a reset's word has come out."""
-
-    foreign: ForeignModule
-    mask: int
-
-    def bind(self, foreign: ForeignModule, wrapper: Wrapper) -> None:
-        """Set what the binding says of seeds and ports."""
-        block = foreign.binding.block
-        assert isinstance(block, GeneratorBlock)
-        self.foreign, self.mask, self.shows_seed = foreign, wrapper.masks["word_o"], block.shows_seed
-        self.reset_seed, self.zero_seed = block.reset_seed, block.zero_seed
-        self.loads = "load_i" in foreign.binding.ports
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a seed or a step to its word, as the binding states them."""
-        return self.foreign.binding.latency
-
-    def shown_port(self, name: str) -> str:
-        """Return the module's own name of a port."""
-        return their_port(self.foreign.binding, name)
-
-    def generator(self, seed: int) -> Any:
-        """Return the reference of one generator."""
-        generator = super().generator(seed)  # type: ignore[safe-super]  # that of the other base
-        return _SeedFirst(generator) if self.shows_seed else generator
-
-    def rows(self, random: Random, transactions: int) -> Iterator[Row]:
-        """Yield the rows of our unit's bench, as late as the module's latency says."""
-        late = self.foreign.binding.latency - 1
-        waiting: list[tuple[str, Any]] = []
-        shown: deque[Beat | None] = deque([None] * late)
-        can_hold, left = "enable_i" in self.foreign.binding.ports, transactions
-        for row in super().rows(random, _ENDLESS):
-            assert row.outputs is not None
-            is_out, load, _, enable = row.inputs
-            waiting += row.hits
-            if not can_hold and is_out and not load and not enable:
-                continue
-            shown.append((row.outputs[0] & self.mask,))
-            outputs = shown.popleft()
-            if not is_out:
-                shown, outputs = deque([None] * late), None
-            yield Row(row.inputs, outputs, row.cause, waiting)
-            waiting = []
-            left -= 1
-            if not left:
-                return
-
-    async def check(self, dut: Any, ports: str, random: Random, transactions: int, result: Result) -> None:
-        """Play the rows up to the first difference; then see whether another latency would explain it."""
-        await super().check(dut, ports, random, transactions, result)
-        if not result.failure:
-            return
-        stop_clock_of(result)
-        inputs, outputs = (
-            [Port(getattr(dut, ports + name)) for name in names] for names in (self.inputs, self.outputs)
-        )
-        rows = [(0, 0, 0, 1)] * 2 + [(1, 0, 0, 1)] * PROBED
-        seen = [(word & self.mask,) for (word,) in (await watch(inputs, rows, outputs))[2:]]
-        generator = self.generator(self.reset_seed)
-        expected = ((cycle, (self.output([generator.next()]) & self.mask,)) for cycle in range(PROBED))
-        tell(result, [late + 1 for late in delays(seen, expected)], self.latency)
-
-    def points(self) -> dict[str, list[Any]]:
-        """Return the operations that the module has."""
-        points, ports = super().points(), self.foreign.binding.ports
-        missing = [] if self.zero_seed else ["load seed 0"]
-        missing += [] if "enable_i" in ports else ["hold", "load while enabled"]
-        missing += [] if self.loads else ["load", "load while enabled", "load seed 0"]
-        return {**points, "operation": [one for one in points["operation"] if one not in missing]}
-
-
-class ForeignXorshift32(ForeignGenerator, Xorshift32Bench):
-    """An xorshift32."""
-
-
-class ForeignLfsr(ForeignGenerator, LfsrBench):
-    """An lfsr."""
 
 
 _STREAMS: dict[str, tuple[type[Bench], type[ForeignStream]]] = {
