@@ -13,7 +13,8 @@ from random import Random
 
 from rtl_models.benches.bench import Bench, Configuration, Field, StreamBench
 from rtl_models.benches.clocked import ClockedBench
-from rtl_models.benches.foreign import ForeignGenerator, ForeignMac, ForeignStream, foreign_bench
+from rtl_models.benches.foreign import ForeignMac, ForeignStream, foreign_bench
+from rtl_models.benches.foreign_generators import ForeignGenerator
 from rtl_models.benches.units import BENCHES
 from rtl_models.elaborate import RTL
 from rtl_models.foreign import ForeignModule
