@@ -78,7 +78,11 @@ class _Comparison:
         start = time.perf_counter()
         run(job)
         middle = time.perf_counter()
-        got = run_on_circuit(job, rtl=self.rtl)
+        try:
+            got = run_on_circuit(job, rtl=self.rtl)
+        except AssertionError as error:
+            self.check.failure = f"{reason(error)}; job {keep_job(job, self.folder)}"
+            raise _Parted from None
         self.check.model_seconds += middle - start
         self.check.seconds += time.perf_counter() - middle
         self.check.loops += 1
@@ -111,12 +115,25 @@ def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path
         folder: for the files.
         rtl: folder of the circuit's sources; the package's own by default.
     """
+    kept = f"job {keep_job(job, folder)}"
+    found = find_first_difference(job, rtl)
+    kept += f", {keep_waves(job, found, folder, rtl)}" if found else ""
+    return f"{difference(got, expected)}; {found or 'no stage differs'}; {kept}"
+
+
+def reason(error: AssertionError) -> str:
+    """Return why a simulation gave no result, in one line."""
+    lines = str(error).splitlines()
+    told = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
+    return told[-1] if told else lines[0]
+
+
+def keep_job(job: EpochJob, folder: Path) -> Path:
+    """Save a job that shows a failure, and return its file."""
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         job.save(folder / JOB)
-    found = find_first_difference(job, rtl)
-    kept = f"job {folder / JOB}" + (f", {keep_waves(job, found, folder, rtl)}" if found else "")
-    return f"{difference(got, expected)}; {found or 'no stage differs'}; {kept}"
+    return folder / JOB
 
 
 def find_first_difference(job: EpochJob, rtl: Path | None = None) -> FirstDifference | None:

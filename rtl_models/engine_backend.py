@@ -17,11 +17,14 @@ from rtl_models.engine_design import Engine, beat_words, bits, register_address,
 from rtl_models.processes import SILENCE
 from sim.datapath import Link
 from sim.engine import COUNTED, OBSERVED, EpochJob, EpochResult, StageTrace
+from sim.engine.cycles import epoch_cycles
 from sim.errors import InputError
 from sim.random_bits import Role
 
 PLAN, OUTCOME = "plan.json", "outcome.json"
 _STREAMED = ("rows.bin", "indices.bin")
+_PATIENCE = 20
+"""Times as long as a loop and the writes before it take, after which it is given up."""
 _BY_STEP = ("index", "coefficient")
 _NODES = {"t": "accumulator", "u": "index", "c": "coefficient", "r": "random", "p": "product", "a": "increment",
           "z": "model"}  # fmt: skip
@@ -72,9 +75,10 @@ def run_rtl(
     folder.mkdir(parents=True, exist_ok=True)
     span = (traced.start, traced.stop) if traced is not None else (0, 0)
     recorded = NO_WAVES if waves is None else waves
-    plan = Plan(
-        host_writes(job, engine), job.beats, str(folder / OUTCOME), stalls, span, recorded, from_python, list(resets)
-    )
+    writes = host_writes(job, engine)
+    cycles = epoch_cycles(job.datapath, job.link, job.beats, job.steps) * 256 // (256 - stalls)
+    limit = _PATIENCE * (cycles + sum(len(words) for _, words in writes) + job.beats)
+    plan = Plan(writes, job.beats, str(folder / OUTCOME), limit, stalls, span, recorded, from_python, list(resets))
     (folder / PLAN).write_bytes(msgspec.json.encode(plan))
     for name, content in zip(_STREAMED, (_rows(job, engine), job.indices.astype(">u4")), strict=True):
         content.tofile(folder / name)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import cocotb
 import msgspec
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 
 from rtl_models.benches.alive import show_alive
 from rtl_models.engine_design import register_address
@@ -31,6 +31,7 @@ class Plan(msgspec.Struct):
         writes: (byte address, words) in order, the last starts the loop.
         beats: beats a row.
         outcome: file for the outcome.
+        limit: cycles after which a loop that has not ended never will.
         stalls: of 256 cycles, how many stall on average before a beat of a row.
         traced: first step to trace, and the step behind the last.
         waves: step before which the recording of all signals begins, none by default.
@@ -43,6 +44,7 @@ class Plan(msgspec.Struct):
     writes: list[tuple[int, list[int]]]
     beats: int
     outcome: str
+    limit: int
     stalls: int = 0
     traced: tuple[int, int] = (0, 0)
     waves: int = NO_WAVES
@@ -131,6 +133,16 @@ class Host:
         return [int.from_bytes(data[4 * k : 4 * k + 4], "little") for k in range(words)]
 
 
+async def _played(host: Host) -> Any:
+    """Start the loop and return the frame of the model."""
+    dut = host.dut
+    await host.start()
+    if not int(dut.done.value):
+        await RisingEdge(dut.done)
+    await ClockCycles(dut.clk_i, 2)
+    return await host.sink.recv()
+
+
 @cocotb.test()
 async def one_loop(dut: Any) -> None:
     """Play the plan that the environment names."""
@@ -143,11 +155,10 @@ async def one_loop(dut: Any) -> None:
         await host.start()
         await ClockCycles(dut.clk_i, cycles)
         await host.reset()
-    await host.start()
-    if not int(dut.done.value):
-        await RisingEdge(dut.done)
-    await ClockCycles(dut.clk_i, 2)
-    frame = await host.sink.recv()
+    try:
+        frame = await with_timeout(_played(host), plan.limit * PERIOD_NS, "ns")
+    except SimTimeoutError:
+        raise AssertionError(f"training_engine: no end of the loop after {plan.limit} cycles") from None
     seen = int(dut.extremes.value)
     ends = [seen >> 64 * k & ((1 << 64) - 1) for k in range(12)]
     extremes = [end - (1 << 64) if end >> 63 else end for end in ends]

@@ -76,6 +76,19 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
     assert int(got) % (1 << 32) in {cycle["u_monitor.accumulator_i"] for cycle in last}
 
 
+@cosim
+def test_a_circuit_that_never_ends_is_one_line(program, tmp_path):
+    shutil.copytree(RTL, tmp_path / "rtl")
+    source = tmp_path / "rtl" / "engine_sequencer.sv"
+    source.write_text(source.read_text().replace("assign done_o = done_q;", "assign done_o = done_q & ~rst_ni;"))
+    point = ("--engine", "engine-diabetes", "--point", "HALP 8/8/8 lanes 16", "--epochs", "1")
+    done = program("verify", *point, "--rtl", "rtl", "--out", "kept")
+    assert (done.code, done.err) == (1, "")
+    [line] = [line for line in done.out.splitlines() if line.startswith("HALP 8/8/8 lanes 16: ")]
+    told = re.fullmatch(r".*: training_engine: no end of the loop after \d+ cycles; job (\S+)", line)
+    assert EpochJob.load(tmp_path / told[1]).steps
+
+
 def write_study(path):
     """Write a study with the first series of engine-diabetes, under another name."""
     path.write_text(study_text("engine-diabetes").replace('name = "engine-diabetes"', 'name = "other"'))

@@ -128,7 +128,7 @@ JOBS = {
 def play_buses(given: EpochJob, folder: Path, *, coverage: bool = False) -> None:
     """Play `rtl_models.benches.engine_protocol` with a loop, on single rows through the affine link."""
     engine, path = Engine.of_job(given), given.datapath
-    loop = Plan(host_writes(given, engine), given.beats, str(folder / "outcome.json"))
+    loop = Plan(host_writes(given, engine), given.beats, str(folder / "outcome.json"), limit=0)
     words = engine.words_a_beat("MODEL")
     rows = [_beats(given.rows.decode(row)[0].tolist(), path.data.width, path.lanes) for row in given.indices]
     records = [int(given.offsets[row]) % (1 << path.accumulator.width) for row in given.indices]
