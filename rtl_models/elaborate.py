@@ -103,18 +103,19 @@ def elaborate(unit: str, tables: Sequence[Parameters], folder: Path = RTL) -> li
     Raises:
         InputError: with the message of the unit, where it refuses a parameter.
     """
+    from pyslang import SourceManager
     from pyslang.ast import Compilation, InstanceSymbol, ParameterSymbol, PortSymbol
     from pyslang.syntax import SyntaxTree
 
     given = [{name: literal(value) for name, value in table.items()} for table in tables]
     probe = f"module probe;\n{chr(10).join(instance(unit, p, f'u_{n}', ()) for n, p in enumerate(given))}\nendmodule\n"
-    compilation = Compilation()
+    compilation, manager = Compilation(), SourceManager()
     for file in sources(folder, probe):
-        compilation.addSyntaxTree(SyntaxTree.fromFile(str(file)))
-    compilation.addSyntaxTree(SyntaxTree.fromText(probe))
+        compilation.addSyntaxTree(SyntaxTree.fromFile(str(file), manager))
+    compilation.addSyntaxTree(SyntaxTree.fromText(probe, manager))
     for diagnostic in compilation.getAllDiagnostics():
         if diagnostic.isError():
-            raise InputError(_text(diagnostic))
+            raise InputError(_text(manager, diagnostic))
 
     top = next(symbol for symbol in compilation.getRoot().topInstances if symbol.name == "probe")
     found = []
@@ -143,9 +144,13 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
-def _text(diagnostic: Any) -> str:
-    """Return the message of a unit's $error, or what slang says."""
-    return " ".join(str(argument) for argument in diagnostic.args).strip(": ") or str(diagnostic.code)
+def _text(manager: Any, diagnostic: Any) -> str:
+    """Return the message of a unit's $error, or what slang says and where."""
+    from pyslang import DiagnosticEngine
+
+    if "ErrorTask" in str(diagnostic.code):
+        return " ".join(map(str, diagnostic.args)).strip(": ")
+    return str(DiagnosticEngine.reportAll(manager, [diagnostic]).splitlines()[0])
 
 
 def section_parameters(section: Section) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """A parameter out of range stops the elaboration with a message, in Verilator and in slang; so does a missing tool."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from rtl_models import toolchain
 from rtl_models.build import BuildError, Design, build
-from rtl_models.elaborate import elaborate, instance, literal, sources
+from rtl_models.elaborate import RTL, elaborate, instance, literal, sources
 from sim.errors import InputError
 from sim.modes import Rounding
 
@@ -97,3 +98,12 @@ def test_the_environment_is_put_back() -> None:
     with toolchain.find_toolchain().active():
         assert os.environ["VERILATOR_ROOT"]
     assert dict(os.environ) == before
+
+
+def test_sources_that_cannot_be_read_are_named_with_the_place(tmp_path: Path) -> None:
+    shutil.copytree(RTL, tmp_path / "rtl")
+    source = tmp_path / "rtl" / "saturate.sv"
+    source.write_text(source.read_text() + "garbage\n")
+    line = len(source.read_text().splitlines())
+    with pytest.raises(InputError, match=rf"saturate\.sv:{line}:\d+: error: expected "):
+        elaborate("mac", [{}], tmp_path / "rtl")
