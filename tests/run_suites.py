@@ -34,9 +34,11 @@ SUITES = (
     Suite("property", 300, 2, ("tests/property",)),
     Suite("engine", 300, 2, ("tests/engine",)),
     Suite("algorithms", 300, 2, ("tests/algorithms",)),
-    Suite("cli", 180, 2, ("tests/cli", "tests/cosim"), "not cosim"),
-    Suite("units in RTL", 480, 2, ("tests/cli", "tests/cosim"), "cosim and not training_engine"),
-    Suite("engine in RTL", 180, 2, ("tests/cli", "tests/cosim"), "cosim and training_engine"),
+    Suite("cli", 180, 2, ("tests/cli",), "not cosim"),
+    Suite("cli in RTL", 120, 2, ("tests/cli",), "cosim"),
+    Suite("units in RTL", 480, 2, ("tests/cosim",), "not training_engine and not lint"),
+    Suite("engine in RTL", 180, 2, ("tests/cosim",), "training_engine"),
+    Suite("lint of RTL", 30, 2, ("tests/cosim",), "lint"),
     Suite("doctest", 60, 0, ("--doctest-modules", "bittrue.py", "sim", "algorithms", "rtl_models", "reports")),
 )
 SELECTIONS = {"all": "", "quick": "not slow and not cosim"}

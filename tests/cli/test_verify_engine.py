@@ -15,7 +15,6 @@ from rtl_models.elaborate import RTL
 from sim.engine import EpochJob, run
 from tests.unit.test_docs import ROOT
 
-pytestmark = pytest.mark.training_engine
 cosim = pytest.mark.cosim
 
 

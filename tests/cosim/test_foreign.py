@@ -379,11 +379,11 @@ def test_a_module_that_loops_for_ever_is_ended_and_is_a_failure_of_it(
 ) -> None:
     endless(tmp_path)
     monkeypatch.chdir(tmp_path)
-    code, out, err = command(monkeypatch, capsys, "verify", "--dut", "rounder.toml", "--timeout", 5)
+    code, out, err = command(monkeypatch, capsys, "verify", "--dut", "rounder.toml", "--timeout", 2)
     assert (code, err) == (1, "")
     reported = out.split("\n\n")[1].splitlines()
     assert reported == [
-        "requantizer: simulated time stood still for 5 s, as in an endless loop; --timeout sets how long",
+        "requantizer: simulated time stood still for 2 s, as in an endless loop; --timeout sets how long",
         "  again   bittrue verify --dut rounder.toml --seed 26625 -n 5000",
     ]
     assert out.endswith("1 of 1 failed: requantizer rounder\n")

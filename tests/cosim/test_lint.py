@@ -11,7 +11,7 @@ from rtl_models.elaborate import PACKAGE, RTL, sources
 from rtl_models.tables import table_top
 from rtl_models.toolchain import find_toolchain
 
-pytestmark = pytest.mark.cosim
+pytestmark = [pytest.mark.cosim, pytest.mark.lint]
 
 LINT = RTL.parent / "lint"
 UNITS = [file.stem for file in sources() if file.stem != PACKAGE]

@@ -69,7 +69,7 @@ def test_a_parameter_out_of_range_stops_the_elaboration(unit: str, parameters: d
     given = {name: literal(value) for name, value in parameters.items()}
     text = f"module refused;\n{instance(unit, given, 'u_unit', ports)}\nendmodule\n"
     with pytest.raises(BuildError, match=message):
-        build(Design("refused", sources(), text))
+        build(Design("refused", sources(text=text), text))
 
 
 def test_the_first_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
