@@ -155,17 +155,18 @@ def engine_runs(study: Study, point: str = "", seed: int | None = None) -> list[
         seed: of the runs; the study's first by default.
 
     Raises:
-        InputError: for a label or a seed that the study has not.
+        InputError: for a label or a seed that the study has not, and for one without points on the engine.
     """
+    able = [one for one in study.runs if algorithm_of(one.point.algorithm).on_engine]
+    if not able:
+        raise InputError(f"{study.head.name}: series: got none on the engine; allowed: at least one")
     first = study.replicates[0][1] if seed is None else seed
-    runs = [one for one in study.runs if one.seed == first and algorithm_of(one.point.algorithm).on_engine]
+    runs = [one for one in able if one.seed == first]
     if not runs:
-        raise InputError(
-            f"seed: got {seed}; allowed: {', '.join(map(str, study.head.seeds))}, with points on the engine"
-        )
+        raise InputError(f"seed: got {seed}; allowed: {', '.join(map(str, study.head.seeds))}")
     runs = [one for one in runs if one.data == runs[0].data and point in ("", one.point.label)]
     if not runs:
-        labels = dict.fromkeys(one.point.label for one in study.runs if algorithm_of(one.point.algorithm).on_engine)
+        labels = dict.fromkeys(one.point.label for one in able)
         raise InputError(f"point: got {point!r}; allowed: {', '.join(labels)}")
     return runs
 

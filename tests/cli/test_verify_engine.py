@@ -97,11 +97,13 @@ def write_study(path):
     ("arguments", "message"),
     [
         (("--engine", "engine-diabetes", "--point", "HALP"), "point: got 'HALP'; allowed: HALP 8/8/8 lanes 4, "),
-        (("--engine", "engine-diabetes", "--seed", "9"), "seed: got 9; allowed: 0, "),
+        (("--engine", "engine-diabetes", "--seed", "9"), "seed: got 9; allowed: 0"),
         (("--engine", "engine-diabetes", "--epochs", "0"), "epochs: got 0; allowed: "),
         (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "no-such-study"), "study"),
+        (("--engine", "zipml-nonlinear"), "zipml-nonlinear: series: got none on the engine; allowed: "),
+        (("--engine", "zipml-claims"), "zipml-claims: problem: got 9 tables; allowed: "),
         (
             ("--engine", "engine-diabetes", "--engine", "engine-digits", "--records", "kept"),
             "records: got kept with 2 studies; allowed: with one",
