@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.table import Table
@@ -12,8 +14,9 @@ from rich.text import Text
 
 from reports.engine_verification import EngineCheck, engine_runs, verify_runs
 from reports.files import writable, write_json
-from reports.store import opened
-from reports.study import Study
+from reports.store import Store, opened
+from reports.study import Run, Study
+from reports.verify import require_sources
 from sim.errors import InputError, whole_number
 
 COLUMNS = ("data", "point", "epochs", "loops", "words", "cycles", "result")
@@ -48,24 +51,22 @@ def show_engine(
     whole_number("epochs", epochs, 1, 1000)
     if records is not None and len(sources) > 1:
         raise InputError(f"records: got {records} with {len(sources)} studies; allowed: with one")
+    require_sources(rtl)
     studies = [Study.load(source) for source in sources]
     runs = [one for study in studies for one in engine_runs(study, point, seed)]
-    checks = []
-    with command_line.notes.status("", spinner="dots") as status:
-        for check in verify_runs(runs, epochs, folder, rtl):
-            status.update(check.run.point.label.replace("[", r"\["))
-            checks.append(check)
+    with _marks(studies[0], records) as store:
+        checks = _checked(runs, epochs, folder, rtl)
+        if store is not None:
+            mark(store, checks)
     out = command_line.out
     out.print(engine_table(" and ".join(study.head.name for study in studies), checks))
     failed = [check for check in checks if check.failure]
     for check in failed:
         out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
-    if records is not None:
-        mark(studies[0], records, checks)
     out.print(closing_line(checks), highlight=False, soft_wrap=True)
     if markdown is not None:
         with writable(markdown):
-            markdown.write_text(as_markdown(command_of(sources, point, seed, epochs), checks), encoding="utf-8")
+            markdown.write_text(as_markdown(command_of(sources, point, seed, epochs, rtl), checks), encoding="utf-8")
         out.print(f"table: {markdown}", highlight=False, markup=False, soft_wrap=True)
     if json is not None:
         write_json(json, [check.as_dict() for check in checks])
@@ -74,20 +75,35 @@ def show_engine(
         raise typer.Exit(1)
 
 
-def mark(study: Study, folder: Path, checks: Sequence[EngineCheck]) -> None:
+def _checked(runs: list[Run], epochs: int, folder: Path, rtl: Path | None) -> list[EngineCheck]:
+    """Return the check of each run, and tell meanwhile which one it is."""
+    from reports import command_line
+
+    checks = []
+    with command_line.notes.status("", spinner="dots") as status:
+        for check in verify_runs(runs, epochs, folder, rtl):
+            status.update(check.run.point.label.replace("[", r"\["))
+            checks.append(check)
+    return checks
+
+
+def _marks(study: Study, folder: Path | None) -> AbstractContextManager[Store | None]:
+    """Return the store of a study's folder, which is refused before anything runs; nothing without a folder."""
+    return nullcontext() if folder is None else opened(folder, study.head.name, study.text, "records")
+
+
+def mark(store: Store, checks: Sequence[EngineCheck]) -> None:
     """Mark the points that are equal in a study's folder, and take marks back that no longer hold.
 
     Args:
-        study: whose folder it is.
-        folder: of its records.
+        store: of its records.
         checks: of its points; a mark that says the same as before is not written again.
     """
-    with opened(folder, study.head.name, study.text) as store:
-        marked = store.checked_epochs
-        for check in checks:
-            before = marked.get(check.run.key, 0)
-            if (check.failure and before) or (not check.failure and check.epochs > before):
-                store.checked.append(check.as_dict())
+    marked = store.checked_epochs
+    for check in checks:
+        before = marked.get(check.run.key, 0)
+        if (check.failure and before) or (not check.failure and check.epochs > before):
+            store.checked.append(check.as_dict())
 
 
 def engine_table(name: str, checks: Sequence[EngineCheck]) -> Table:
@@ -111,11 +127,12 @@ def closing_line(checks: Sequence[EngineCheck]) -> str:
     return f"{equal} of {len(checks)} points equal in every word, count and cycle, {total:,} cycles"
 
 
-def command_of(sources: Sequence[str], point: str, seed: int | None, epochs: int) -> str:
+def command_of(sources: Sequence[str], point: str, seed: int | None, epochs: int, rtl: Path | None = None) -> str:
     """Return the command that repeats a comparison."""
-    given = [*(("--engine", source) for source in sources), ("--point", point), ("--seed", seed), ("--epochs", epochs)]
-    options = [f"{name} {shlex.quote(str(value))}" for name, value in given if value not in ("", None)]
-    return " ".join(["bittrue verify", *options])
+    options: list[tuple[str, Any]] = [("--point", point), ("--seed", seed), ("--epochs", epochs), ("--rtl", rtl)]
+    given = [*(("--engine", source) for source in sources), *options]
+    parts = [f"{name} {shlex.quote(str(value))}" for name, value in given if value not in ("", None)]
+    return " ".join(["bittrue verify", *parts])
 
 
 def as_markdown(command: str, checks: Sequence[EngineCheck]) -> str:

@@ -108,13 +108,14 @@ class Store:
 
 
 @contextmanager
-def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
+def opened(folder: Path, name: str, text: str, field: str = "out") -> Iterator[Store]:
     """Give the store of a study to a block, and to no other process meanwhile.
 
     Args:
         folder: where to keep it; made if need be.
         name: the study's name.
         text: its TOML, kept beside the records.
+        field: what named the folder, for messages.
 
     Raises:
         InputError: if the folder cannot be written, is that of another study, or is in use by another process.
@@ -131,7 +132,7 @@ def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
             ) from None
     try:
         kept = folder / STUDY
-        _require_same_study(folder, kept, name)
+        _require_same_study(folder, kept, name, field)
         store = Store(folder)
         if not kept.exists() or kept.read_text(encoding="utf-8") != text:
             _write_whole(kept, text)
@@ -140,7 +141,7 @@ def opened(folder: Path, name: str, text: str) -> Iterator[Store]:
         lock.release()
 
 
-def _require_same_study(folder: Path, kept: Path, name: str) -> None:
+def _require_same_study(folder: Path, kept: Path, name: str, field: str) -> None:
     import tomllib
 
     if kept.exists():
@@ -149,9 +150,13 @@ def _require_same_study(folder: Path, kept: Path, name: str) -> None:
         except (OSError, ValueError):
             other = None
         if other != name:
-            raise InputError(f"out: got {folder}, the folder of study {other!r}; allowed: another folder for {name!r}")
+            raise InputError(
+                f"{field}: got {folder}, the folder of study {other!r}; allowed: another folder for {name!r}"
+            )
     elif any(entry.name not in (LOCK, FRESH) for entry in folder.iterdir()):
-        raise InputError(f"out: got {folder}, which holds other files; allowed: a new, empty or this study's folder")
+        raise InputError(
+            f"{field}: got {folder}, which holds other files; allowed: a new, empty or this study's folder"
+        )
 
 
 def _write_whole(path: Path, text: str) -> None:

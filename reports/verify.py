@@ -94,6 +94,18 @@ def default_seed(name: str) -> int:
     return zlib.crc32(name.encode()) & 0xFFFF
 
 
+def require_sources(rtl: Path | None) -> None:
+    """Refuse a folder without SystemVerilog.
+
+    Raises:
+        InputError: if there is none.
+    """
+    from rtl_models.elaborate import sources
+
+    if rtl is not None and not sources(rtl):
+        raise InputError(f"rtl: got {str(rtl)!r}; allowed: a folder of SystemVerilog sources")
+
+
 def requests(
     units: Sequence[str] = (),
     datapath: TrainingDatapath | None = None,
@@ -120,11 +132,9 @@ def requests(
     """
     require_modules()
     from rtl_models.benches.units import BENCHES, CONFIGURATIONS
-    from rtl_models.elaborate import sources
 
     _check_stimuli(seed, transactions)
-    if rtl is not None and not sources(rtl):
-        raise InputError(f"rtl: got {str(rtl)!r}; allowed: a folder of SystemVerilog sources")
+    require_sources(rtl)
     for unit in units:
         unit_name(unit)
     if configuration is not None and (len(units) != 1 or datapath is not None):

@@ -5,10 +5,12 @@ import math
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from reports.engine_report import command_of
 from reports.shipped import study_text
 from reports.waveforms import cycles
 from rtl_models.elaborate import RTL
@@ -102,6 +104,7 @@ def write_study(path):
         (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "no-such-study"), "study"),
+        (("--engine", "engine-diabetes", "--rtl", "nowhere"), "rtl: got 'nowhere'; allowed: a folder of SystemVerilog"),
         (("--engine", "zipml-nonlinear"), "zipml-nonlinear: series: got none on the engine; allowed: "),
         (("--engine", "zipml-claims"), "zipml-claims: problem: got 9 tables; allowed: "),
         (
@@ -117,3 +120,17 @@ def test_a_wrong_point_is_one_line(program, arguments, message):
     done = program("verify", *arguments)
     assert done.code == 2
     assert message in done.err
+
+
+def test_a_folder_of_other_records_is_refused_before_anything_runs(program, tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "notes.txt").touch()
+    monkeypatch.setattr("reports.engine_report.verify_runs", lambda *_: pytest.fail("trained"))
+    done = program("verify", "--engine", "engine-diabetes", "--records", "kept")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: records: got kept, which holds other files; allowed: ")
+
+
+def test_the_command_of_a_table_names_the_changed_sources():
+    command = command_of(["engine-long"], "", None, 3, Path("my rtl"))
+    assert command == "bittrue verify --engine engine-long --epochs 3 --rtl 'my rtl'"

@@ -356,6 +356,7 @@ def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(t
         (1, "differs", 3, {}),
         (1, "", 4, {run.key: 1}),
     ):
-        mark(study, tmp_path / "kept", [EngineCheck(run, epochs, failure=failure)])
+        with opened(tmp_path / "kept", study.head.name, study.text) as store:
+            mark(store, [EngineCheck(run, epochs, failure=failure)])
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
             assert (len(store.checked.entries), store.checked_epochs) == (lines, marked)
