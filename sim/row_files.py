@@ -89,6 +89,8 @@ def read_rows(path: Path) -> PackedRows:
             text = file.read(length)
             start = 16 + length + -(16 + length) % _ALIGNED
             header = _header(path, text, length)
+            if any(file.read(start - 16 - length)):
+                raise InputError(f"{path}: got other bytes than zeros behind its header; allowed: zeros")
             size, expected = path.stat().st_size, start + header.size
             if size != expected:
                 raise InputError(f"{path}: got {size} bytes; allowed: {expected}, as its header says")

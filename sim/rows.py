@@ -83,6 +83,7 @@ class RawRows:
 
     def decode(self, index: int) -> tuple[Words, Words]:
         """Return the dot row and the update row of a sample, each of shape (d,)."""
+        index = whole_number("index", index, 0, len(self.dot) - 1)
         return self.dot[index], (self.dot if self.update is None else self.update)[index]
 
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
@@ -226,6 +227,7 @@ class PackedRows:
 
     def decode(self, index: int) -> tuple[Words, Words]:
         """Return the dot row and the update row of a sample, by `unpack_row` and the level table."""
+        index = whole_number("index", index, 0, len(self.data) - 1)
         samples = unpack_row(self.data[index].tobytes(), self.fmt, self.columns)
         rows = []
         for which in self._uses:
