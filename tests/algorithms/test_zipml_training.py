@@ -1,5 +1,7 @@
 """ZipML's algorithms: step for step against the estimators, where they end, and the rows that the engine reads."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob, EpochResult
 from sim.errors import InputError
 from sim.random_bits import RandomWords, Role, Xorshift32, generator_seed, row_indices
+from sim.row_formats import RowFormat
 from sim.rows import PackedRows
 
 PATH = TrainingDatapath.preset("zipml4").with_fields({"model.width": 12, "product.cut": 1})
@@ -259,6 +262,25 @@ def test_zeros_a_single_row_and_more_classes() -> None:
     assert trace.epochs[-1].accuracy > 0.8
 
 
+RESIDENT = """
+import sys
+from pathlib import Path
+from sim.rows import PackedRows
+
+def resident():
+    return 4096 * int(Path("/proc/self/statm").read_text().split()[1])
+
+grown = []
+for path in sys.argv[1:]:
+    before = resident()
+    rows = PackedRows.load(Path(path))
+    int(rows.data.sum())  # every byte was read
+    grown.append(resident() - before)
+print(*grown)
+"""
+"""Tells by how many resident bytes a process grows at each store that it maps and reads; at the first, code as well."""
+
+
 @pytest.mark.fashion
 def test_fashion_mnist_in_four_bits_an_entry_takes_an_eighth_of_float32_and_is_mapped(tmp_path: Path) -> None:
     features = load_samples(DataSpec(source="fashion-mnist")).features
@@ -270,6 +292,10 @@ def test_fashion_mnist_in_four_bits_an_entry_takes_an_eighth_of_float32_and_is_m
     mapped = PackedRows.load(tmp_path / "rows.bin")
     assert not mapped.data.flags.owndata
     assert (mapped.data == rows.data).all()
+    PackedRows.pack([[[0]], [[1]]], RowFormat(bits=3)).save(tmp_path / "one.bin")
+    command = [sys.executable, "-c", RESIDENT, tmp_path / "one.bin", tmp_path / "rows.bin"]
+    code, grown = map(int, subprocess.run(command, check=True, capture_output=True).stdout.split())
+    assert 0.99 * rows.nbytes <= grown <= 60_000 * 784 * 4 / 7, (code, grown)
     assert np.abs(mapped.values(0)[:100] - features[:100]).max() <= 1 / 4  # pixels of 0 to 1, four intervals
 
 
