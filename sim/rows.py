@@ -305,10 +305,10 @@ class PackedRows:
             return samples
         from sim.kernels.rows import look_up
 
-        largest = max(abs(int(self.table.min())), abs(int(self.table.max())), 1)
+        lowest = min(int(self.table.min()), -1 - int(self.table.max()), -1)  # needs as many bits as all words
         words = []
         for codes in samples:
-            words.append(np.empty(codes.shape, np.min_scalar_type(-largest)))
+            words.append(np.empty(codes.shape, np.min_scalar_type(lowest)))
             look_up(codes, self.table, words[-1])
         return words
 

@@ -110,6 +110,15 @@ def test_a_level_table_gives_each_code_its_word(shape: str) -> None:
     assert rows.limits() == [("rows.table", table.min(), table.max())]
 
 
+@pytest.mark.parametrize("end", [sign * (1 << bits) for bits in (7, 8, 15, 16, 31, 32) for sign in (1, -1)])
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_words_of_a_level_table_at_the_ends_of_a_dtype(end: int, beyond: int) -> None:
+    table = np.array([[0, end + beyond]])
+    rows = PackedRows.pack([[[0, 1]]], RowFormat(bits=1, samples=1), table)
+    assert rows.words(0).tolist() == [rows.decode(0)[0].tolist()] == table.tolist()
+
+
+
 def test_a_file_is_mapped_and_gives_the_rows_back(tmp_path: Path) -> None:
     fmt = RowFormat(bits=3, samples=3)
     rows = PackedRows.pack(some_samples(fmt, 9, 20), fmt, np.arange(5)[None] * 7, (2, 0))
