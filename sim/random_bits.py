@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,6 +73,10 @@ def generator_seed(seed: int, role: int, index: int) -> int:
     return splitmix64((splitmix64((4 * seed + role) % (1 << 64)) + index) % (1 << 64)) >> 32 or REPLACEMENT_SEED
 
 
+_COLUMNS: dict[tuple[Any, ...], tuple[int, ...]] = {}
+"""The columns of the one-word map of each kind of generator that was made."""
+
+
 class LinearGenerator(ABC):
     """A register whose next state is a linear map over GF(2) of the present one; a word is its low 32 bits.
 
@@ -87,7 +91,10 @@ class LinearGenerator(ABC):
 
     def __init__(self, width: int, seed: int, position: int = 0) -> None:
         self.width = width
-        self.columns = tuple(self.step(1 << bit) for bit in range(width))
+        key = (type(self), *vars(self).items())  # what a generator holds by now defines its map
+        if key not in _COLUMNS:
+            _COLUMNS[key] = tuple(self.step(1 << bit) for bit in range(width))
+        self.columns = _COLUMNS[key]
         self.state = whole_number("seed of a generator", seed, 1, (1 << width) - 1)
         self.position = 0
         self.jump(position)
@@ -136,9 +143,12 @@ class LinearGenerator(ABC):
         power = 0
         while count:
             if count & 1:
-                self.state = _apply(_power_of_two(self.columns, power), self.state)
+                self.state = _apply(_byte_tables(self.columns, power), self.state)
             count >>= 1
             power += 1
+
+    shifts = (0, 0, 0)
+    """Shifts of the one-word map, left, right and left, where it is a xorshift of 32 bits; zeros where it is not."""
 
     def tables(self) -> NDArray[np.uint64]:
         """Return the one-word map as tables, shape (bytes, 256): the next state is the XOR over the state's bytes."""
@@ -163,11 +173,14 @@ class Xorshift32(LinearGenerator):
     def __init__(self, seed: int, position: int = 0) -> None:
         super().__init__(32, seed, position)
 
+    shifts = (13, 17, 5)
+
     def step(self, state: int) -> int:
         """Return the state one word later."""
-        state ^= (state << 13) & 0xFFFFFFFF
-        state ^= state >> 17
-        return state ^ ((state << 5) & 0xFFFFFFFF)
+        first, second, third = self.shifts
+        state ^= (state << first) & 0xFFFFFFFF
+        state ^= state >> second
+        return state ^ ((state << third) & 0xFFFFFFFF)
 
 
 class Lfsr(LinearGenerator):
@@ -279,29 +292,35 @@ def row_indices(generator: LinearGenerator, rows: int, count: int) -> NDArray[np
     return (generator.words(count) * rows) >> WORD_BITS
 
 
-def _apply(columns: tuple[int, ...], state: int) -> int:
+def _apply(tables: Sequence[Sequence[int]], state: int) -> int:
+    """Return a linear map of a state, from its byte tables."""
     result = 0
-    for column in columns:
-        if state & 1:
-            result ^= column
-        state >>= 1
+    for table in tables:
+        result ^= table[state & 255]
+        state >>= 8
     return result
 
 
 @lru_cache(maxsize=4096)
-def _power_of_two(columns: tuple[int, ...], power: int) -> tuple[int, ...]:
-    """Return the columns of a linear map applied 2^power times."""
-    if power == 0:
-        return columns
-    half = _power_of_two(columns, power - 1)
-    return tuple(_apply(half, column) for column in half)
+def _byte_tables(columns: tuple[int, ...], power: int) -> tuple[list[int], ...]:
+    """Return a linear map applied 2^power times as tables: what each value of each byte of a state becomes."""
+    if power:
+        half = _byte_tables(columns, power - 1)
+        columns = tuple(_apply(half, _apply(half, 1 << bit)) for bit in range(len(columns)))
+    tables = []
+    for first in range(0, len(columns), 8):
+        table = [0]
+        for column in columns[first : first + 8]:
+            table += [value ^ column for value in table]
+        tables.append(table)
+    return tuple(tables)
 
 
 @lru_cache(maxsize=64)
 def _tables(columns: tuple[int, ...]) -> NDArray[np.uint64]:
-    tables = np.zeros((-(-len(columns) // 8), 256), np.uint64)
-    for byte in range(tables.shape[0]):
-        for value in range(256):
-            tables[byte, value] = _apply(columns[8 * byte :], value)
+    parts = _byte_tables(columns, 0)
+    tables = np.zeros((len(parts), 256), np.uint64)
+    for byte, values in enumerate(parts):
+        tables[byte, : len(values)] = values
     tables.flags.writeable = False
     return tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sim.datapath import Link, TrainingDatapath
 from sim.errors import InputError, whole_number
@@ -137,8 +138,11 @@ def analyse(datapath: TrainingDatapath, columns: int, link: Link = Link.AFFINE) 
         >>> analyse(TrainingDatapath.preset("halp8"), columns=100).safe_accumulator
         22
     """
-    columns = whole_number("columns", columns, 1, 1 << 24)
-    link = mode_of(Link, "link", link)
+    return _analysed(datapath, whole_number("columns", columns, 1, 1 << 24), mode_of(Link, "link", link))
+
+
+@lru_cache(maxsize=256)
+def _analysed(datapath: TrainingDatapath, columns: int, link: Link) -> RangeAnalysis:
     d, links = datapath, datapath.link
     x, z = Interval.of_width(d.data.width), Interval.of_width(d.model.width, True, d.model.overflow)
     register = Interval.of_width(d.accumulator.width, True, d.accumulator.overflow)
