@@ -45,8 +45,9 @@ class EngineHost:
     ) -> None:
         self._prepare(algorithm, problem, datapath, parameters)
         quantized = problem.quantized(self.path.data_format)
-        self.problem, self.raw, self.data_scale = quantized.problem, quantized.raw, quantized.scale
-        self.store: Rows = RawRows(self.raw)
+        self.problem, self.data_scale = quantized.problem, quantized.scale
+        self.store: Rows = RawRows(quantized.raw)
+        self.raw = self.store.dot
 
     def _prepare(
         self, algorithm: str, problem: Problem, datapath: TrainingDatapath | None, parameters: Parameters

@@ -19,6 +19,8 @@ from sim.formats import QFormat
 from sim.row_formats import RowFormat, packed, unpack_row, unpacked
 
 Words = NDArray[np.integer]
+ROOM = 16
+"""Entries of memory behind the last row: kernels read rows in whole vectors."""
 
 
 class Rows(Protocol):
@@ -40,7 +42,10 @@ class Rows(Protocol):
         """Return the dot row and the update row of a sample, each of shape (d,): the definition."""
 
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
-        """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""
+        """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d).
+
+        They are C arrays with `ROOM` entries of memory behind the last.
+        """
 
     def limits(self) -> list[tuple[str, int, int]]:
         """Return what holds data words, by name, with the smallest and the largest word."""
@@ -72,7 +77,8 @@ class RawRows:
         for name in ("dot", "update"):
             values = getattr(self, name)
             if values is not None:
-                object.__setattr__(self, name, integers(f"rows.{name}", values, 2))
+                words = integers(f"rows.{name}", values, 2)
+                object.__setattr__(self, name, _with_room(words, words.dtype))
         if self.update is not None and self.update.shape != self.dot.shape:
             raise InputError(f"rows.update: got shape {self.update.shape}; allowed: {self.dot.shape}, that of rows.dot")
 
@@ -88,8 +94,12 @@ class RawRows:
 
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""
-        dot = np.ascontiguousarray(self.dot, fmt.dtype)
-        return dot, dot if self.update is None else np.ascontiguousarray(self.update, fmt.dtype)
+        dot, *update = (
+            words if words.dtype == fmt.dtype else _with_room(words, fmt.dtype)
+            for words in (self.dot, self.update)
+            if words is not None
+        )
+        return dot, update[0] if update else dot
 
     def limits(self) -> list[tuple[str, int, int]]:
         """Return the smallest and the largest word of dot and update rows."""
@@ -99,6 +109,15 @@ class RawRows:
     def content(self) -> dict[str, Any]:
         """Return the arrays that a saved job holds."""
         return {"rows_dot": self.dot, **({} if self.update is None else {"rows_update": self.update})}
+
+
+def _with_room(words: Words, dtype: np.dtype[Any]) -> Words:
+    """Return a copy of words with `ROOM` entries of memory behind them."""
+    flat = np.empty(words.size + ROOM, dtype)
+    flat[words.size :] = 0
+    result = flat[: words.size].reshape(words.shape)
+    result[...] = words
+    return result
 
 
 def _no_table() -> NDArray[np.int64]:
@@ -260,9 +279,7 @@ class PackedRows:
 
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""
-        dot, *update = (
-            np.ascontiguousarray(words, fmt.dtype) for words in self._decoded(tuple(dict.fromkeys(self._uses)))
-        )
+        dot, *update = (_with_room(words, fmt.dtype) for words in self._decoded(tuple(dict.fromkeys(self._uses))))
         return dot, update[0] if update else dot
 
     def limits(self) -> list[tuple[str, int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.datapath import Link
@@ -9,10 +11,11 @@ from sim.engine.cycles import epoch_cycles
 from sim.engine.job import COUNTED, OBSERVED, STAGES, EpochJob, EpochResult, StageTrace, loop_profile
 from sim.kernels import engine as kernels
 from sim.kernels.casts import overflow_row, rounding_row
+from sim.kernels.vectors import LANES, padded
 from sim.modes import Overflow, Rounding
 from sim.profile import NODES, NodeProfile, Profile
 from sim.random_bits import WORD_BITS, Role
-from sim.ranges import analyse
+from sim.ranges import RangeAnalysis, analyse
 
 _KINDS = {Link.AFFINE: kernels.AFFINE, Link.CENTRED_TABLE: kernels.CENTRED, Link.ABSOLUTE_TABLE: kernels.ABSOLUTE}
 
@@ -26,9 +29,10 @@ def run_compiled(job: EpochJob, traced: range | None = None, *, profile: bool = 
         profile: whether to count what every node holds.
     """
     path, registers = job.datapath, job.registers
-    exponents = job.exponents
-    exact_dot = not exponents.any() and not analyse(path, job.columns, job.link)["t"].may_overflow
-    z, counts, seen = job.z.copy(), np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
+    nodes = analyse(path, job.columns, job.link)
+    casts, exponents, dtype = update_casts(job, nodes)
+    z, h = (_filled(words, dtype) for words in (job.z, job.h))
+    counts, seen = np.zeros(len(COUNTED), np.int64), kernels.nothing_seen()
     trace = StageTrace.empty(job, traced if traced is not None else range(0))
     tally = kernels.tally(len(NODES) if profile else 0)
     link = kernels.LinkNumbers(
@@ -41,18 +45,19 @@ def run_compiled(job: EpochJob, traced: range | None = None, *, profile: bool = 
         overflow_row(path.coefficient.width, True, path.coefficient.overflow),
         1 << (path.link.index_bits - 1),
     )
-    table = np.atleast_2d(job.table)
     kernels.run_epoch(
         *job.rows.arrays(path.data_format),
         job.indices,
         z,
-        job.h,
+        h,
+        job.columns,
+        job.exponents,
         exponents,
         path.lanes,
-        exact_dot,
+        not nodes["t"].may_overflow,
         link,
-        kernels.Records(job.offsets, job.grid, job.targets, table),
-        _casts(job, exponents),
+        kernels.Records(job.offsets, job.grid, job.targets, np.atleast_2d(job.table)),
+        casts,
         _streams(job),
         counts,
         seen,
@@ -66,7 +71,8 @@ def run_compiled(job: EpochJob, traced: range | None = None, *, profile: bool = 
     cycles = epoch_cycles(path, job.link, job.beats, job.steps)
     overflows = {stage: int(count) for stage, count in zip(COUNTED, counts, strict=True)}
     profiled = _profile(job, tally, overflows) if profile else None
-    return EpochResult(z, overflows, extremes, cycles, None if traced is None else trace, profiled)
+    final = z[: job.columns].astype(np.int64)
+    return EpochResult(final, overflows, extremes, cycles, None if traced is None else trace, profiled)
 
 
 def _profile(job: EpochJob, tally: kernels.Tally, overflows: dict[str, int]) -> Profile:
@@ -77,34 +83,61 @@ def _profile(job: EpochJob, tally: kernels.Tally, overflows: dict[str, int]) -> 
     return loop_profile(job, nodes)
 
 
-def _casts(job: EpochJob, exponents: np.ndarray) -> kernels.Casts:
+def _filled(words: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return a copy of words by column, with zeros up to whole vectors."""
+    result = np.zeros(padded(len(words)), dtype)
+    result[: len(words)] = words
+    return result
+
+
+def update_casts(job: EpochJob, nodes: RangeAnalysis) -> tuple[kernels.Casts, Any, Any]:
+    """Return the casts; the exponent of all columns, or of each; and the dtype in which the update is exact.
+
+    It is int32, with short rows, where each mode has one and no number needs more bits. A rounding adds less than
+    2^cut, so one bit more than the value has is enough for it; random fields are unsigned.
+    """
     path, model = job.datapath, job.datapath.model
-    alike = bool((exponents == exponents[0]).all())
-    rows = [
-        rounding_row(model.rounding, path.increment.fraction + int(e), model.random_bits, model.centered)
-        for e in (exponents[:1] if alike else exponents)
-    ]
-    return kernels.Casts(
-        overflow_row(path.accumulator.width, True, path.accumulator.overflow),
+    cuts = range(path.increment.fraction, path.increment.fraction + path.exponents.maximum + 1)
+    rows: list[Any] = [
         rounding_row(path.product.rounding, path.product.cut),
         overflow_row(path.increment.width, True, path.increment.overflow),
-        np.array(rows, np.int64),
         overflow_row(model.width, True, model.overflow),
-        path.lanes,
-    )
+        *(rounding_row(model.rounding, cut, model.random_bits, model.centered) for cut in cuts),
+    ]
+    short = [row.short() for row in rows]
+    bits = max(nodes[name].needed for name in ("t", "c·x", "p", "h", "a", "z"))
+    narrow = bits <= 31 and max(path.product.cut, *cuts) <= 30 and model.random_bits < 32
+    narrow &= None not in short and job.steps * job.columns < 1 << 31  # overflows of a lane are counted in it
+    dtype: Any = np.int32 if narrow else np.int64
+    product, increment, overflow, *roundings = short if narrow else rows
+    exponents: Any = int(job.exponents[0])
+    rounding = roundings[exponents]
+    if (job.exponents != exponents).any():
+        exponents = _filled(np.repeat(job.exponents, path.lanes)[: job.columns], dtype)
+        rounding = type(rounding)(*np.array(roundings, dtype)[exponents].T.copy())
+    accumulator = overflow_row(path.accumulator.width, True, path.accumulator.overflow)
+    return kernels.Casts(accumulator, product, increment, rounding, overflow), exponents, dtype
 
 
 def _streams(job: EpochJob) -> kernels.Streams:
     path, bits = job.datapath, job.datapath.model.random_bits
-    position = job.first_step * job.beats
-    update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(path.generators)]
+    position, count = job.first_step * job.beats, path.generators
+    update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(count)]
     own = path.generator.make(job.seed, Role.COEFFICIENT, 0, job.first_step)
+    states = np.zeros(padded(count), np.uint64)
+    states[:count] = [generator.state for generator in update]
+    words = np.zeros(job.beats * count + LANES, np.uint32)
+    whole = bits >= 8 and path.lanes * bits >= WORD_BITS  # the words of a row are the fields of its columns
+    fields = words.view(f"u{bits // 8}") if whole else np.zeros(padded(job.columns), np.uint32)
     return kernels.Streams(
-        np.array([generator.state for generator in update], np.uint64),
+        states,
+        own.shifts,
         own.tables(),
-        WORD_BITS // max(bits, 1),
+        words,
+        fields,
+        count > 0 and not whole,
+        count,
         bits,
-        (1 << bits) - 1,
         np.uint64(own.state),
         path.coefficient.rounding.is_stochastic,
     )

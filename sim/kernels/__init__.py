@@ -1,6 +1,7 @@
 """Compiled kernels: the same arithmetic as `sim.reference`, bit for bit, at native speed. Private to `sim`.
 
 Modes and shifts enter as run-time numbers, so that each kernel is compiled once for each dtype and never for a mode.
+The engine's loop is written in vectors, and compiled once more for the short casts that most datapaths have.
 """
 
 from __future__ import annotations

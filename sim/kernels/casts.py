@@ -6,6 +6,9 @@ With f = floor(x / 2^cut), field = x − f·2^cut, odd = last bit of f, negative
 
 A mode is the row (base, parity, sign, right, scale); `rounding_row` has the table. This is the carry-in form that
 hardware uses; `sim.reference` is written from the definitions instead, and tests hold the two equal.
+
+`round_shift` and `apply_overflow` take numbers or vectors (`sim.kernels.vectors`), and rows of two kinds: those of any
+mode, and the short ones of the modes that most datapaths have, which take a third of the instructions.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import overload
 
 from sim.kernels import kernel
 from sim.modes import Overflow, Rounding
@@ -21,6 +25,22 @@ from sim.reference import limits
 NO_LIMIT = (1 << 63) - 1
 STREAMS = 8
 """Places of an array that `quantize_nearest` reads in turn."""
+
+
+class CarryRow(NamedTuple):
+    """A rounding whose carry hangs on no bit of the value: floor((x + base + (word >> right << up)) / 2^cut)."""
+
+    cut: int
+    base: int
+    right: int
+    up: int
+
+
+class ClipRow(NamedTuple):
+    """A saturation: clip to low…high."""
+
+    low: int
+    high: int
 
 
 class RoundingRow(NamedTuple):
@@ -34,6 +54,13 @@ class RoundingRow(NamedTuple):
     right: int
     scale: int
 
+    def short(self) -> CarryRow | None:
+        """Return the same rounding as a short row; None if it shifts left, or parity, sign or one bit decide."""
+        up = max(self.scale.bit_length() - 1, 0)
+        if self.left or self.parity or self.sign or self.scale not in (0, 1 << up):
+            return None
+        return CarryRow(self.cut, self.base, self.right if self.scale else 63, up)
+
 
 class OverflowRow(NamedTuple):
     """An overflow mode of a given format, as numbers: clip to low…high, then keep the bits of `mask` above `origin`."""
@@ -42,6 +69,10 @@ class OverflowRow(NamedTuple):
     high: int
     origin: int
     mask: int
+
+    def short(self) -> ClipRow | None:
+        """Return the same overflow as a short row; None if it wraps."""
+        return ClipRow(self.low, self.high) if self.high - self.origin <= self.mask else None
 
 
 def rounding_row(rounding: Rounding, cut: int, random_bits: int = 0, centered: bool = True) -> RoundingRow:
@@ -84,21 +115,42 @@ def overflow_row(width: int, signed: bool, overflow: Overflow) -> OverflowRow:
     return OverflowRow(low, high, -(1 << (width - 1)) if signed else 0, mask)
 
 
-@kernel
 def round_shift(x: Any, word: Any, row: Any) -> Any:
-    """Return x·2^−cut rounded by the mode of `row`."""
-    left, cut, base, parity, sign, right, scale = row
-    x = x << left
-    f = x >> cut
-    field = x - (f << cut)
-    return f + ((field + base + parity * (f & 1) + sign * ((x >> 63) & 1) + (word >> right) * scale) >> cut)
+    """Return x·2^−cut rounded by the mode of `row`; in kernels."""
+    raise NotImplementedError
 
 
-@kernel
 def apply_overflow(x: Any, row: Any) -> Any:
-    """Return x brought into the format of `row`."""
-    low, high, origin, mask = row
-    return ((min(max(x, low), high) - origin) & mask) + origin
+    """Return x brought into the format of `row`; in kernels."""
+    raise NotImplementedError
+
+
+@overload(round_shift)
+def _round_shift(x: Any, word: Any, row: Any) -> Any:
+    def of_any_mode(x: Any, word: Any, row: Any) -> Any:
+        left, cut, base, parity, sign, right, scale = row
+        x = x << left
+        f = x >> cut
+        field = x - (f << cut)
+        return f + ((field + base + parity * (f & 1) + sign * ((x >> 63) & 1) + (word >> right) * scale) >> cut)
+
+    def of_a_short_row(x: Any, word: Any, row: Any) -> Any:
+        cut, base, right, up = row
+        return (x + base + ((word >> right) << up)) >> cut
+
+    return of_a_short_row if row.instance_class is CarryRow else of_any_mode
+
+
+@overload(apply_overflow)
+def _apply_overflow(x: Any, row: Any) -> Any:
+    def of_any_mode(x: Any, row: Any) -> Any:
+        low, high, origin, mask = row
+        return ((min(max(x, low), high) - origin) & mask) + origin
+
+    def of_a_short_row(x: Any, row: Any) -> Any:
+        return min(max(x, row.low), row.high)
+
+    return of_a_short_row if row.instance_class is ClipRow else of_any_mode
 
 
 @kernel

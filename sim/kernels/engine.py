@@ -8,7 +8,8 @@ import numpy as np
 
 from sim.kernels import kernel
 from sim.kernels.casts import NO_LIMIT, OverflowRow, RoundingRow, apply_overflow, round_shift
-from sim.kernels.random_bits import advance
+from sim.kernels.random_bits import advance, lane_fields, words_of_shifts, words_of_tables
+from sim.kernels.vectors import LANES, lanes, largest, numbers, smallest, store, total, where
 
 AFFINE, CENTRED, ABSOLUTE = 0, 1, 2
 NONE = np.int64(0)
@@ -38,24 +39,35 @@ class Records(NamedTuple):
 
 
 class Casts(NamedTuple):
-    """The casts of accumulator, product, increment and model; `model_rounding` has a row a block, shape (blocks, 7)."""
+    """The casts of accumulator, product, increment and model.
+
+    Those of the update are rows of either kind, and `model_rounding` has an array by column in each place where blocks
+    have exponents of their own.
+    """
 
     accumulator: OverflowRow
-    product: RoundingRow
-    increment: OverflowRow
+    product: Any
+    increment: Any
     model_rounding: Any
-    model: OverflowRow
-    lanes: int
+    model: Any
 
 
 class Streams(NamedTuple):
-    """Random sources: generator states and their map; a word serves some lanes, `bits` each from the lowest on."""
+    """Random sources of the update, and the state of the coefficient's own.
+
+    There are `generators` of them, with states filled up to whole vectors. Their map is three shifts, or `tables` where
+    the first shift is 0. `words` has room for the words of a row, one a beat and generator, and a vector more; `fields`
+    has the `bits` of each column: it is the same memory, or memory of its own if words are to be taken `apart`.
+    """
 
     states: Any
+    shifts: tuple[int, int, int]
     tables: Any
-    lanes_a_word: int
+    words: Any
+    fields: Any
+    apart: bool
+    generators: int
     bits: int
-    mask: int
     own_state: Any
     own_random: bool
 
@@ -76,7 +88,7 @@ def _count(values: Any, bins: Any, ends: Any) -> None:
     """Count values by sign and bits of their magnitude, and widen the extremes."""
     low, high = ends[0], ends[1]
     for j in range(values.shape[0]):
-        value = values[j]
+        value = np.int64(values[j])
         low, high = min(low, value), max(high, value)
         rest, bits = abs(value), NONE
         for step in (32, 16, 8, 4, 2, 1):
@@ -88,83 +100,51 @@ def _count(values: Any, bins: Any, ends: Any) -> None:
 
 
 @kernel
-def _dot(x: Any, z: Any, start: Any, stop: Any) -> Any:
+def _beat_sum(x: Any, z: Any, start: Any, stop: Any) -> Any:
     total = np.int64(0)
     for j in range(start, stop):
-        total += np.int64(x[j]) * z[j]
+        total += np.int64(x[j]) * np.int64(z[j])
     return total
 
 
 @kernel
-def _random_fields(streams: Any, states: Any, lanes: Any, fields: Any) -> None:
-    """Fill `fields` with the random field of every column: the generators advance once a beat, padding included."""
-    for start in range(0, fields.shape[0], lanes):
-        stop = min(start + lanes, fields.shape[0])
-        for g in range(states.shape[0]):
-            states[g] = advance(states[g], streams.tables)
-            word: Any = np.int64(states[g] & np.uint64(0xFFFFFFFF))
-            first = start + g * streams.lanes_a_word
-            for j in range(first, min(first + streams.lanes_a_word, stop)):
-                fields[j] = word & streams.mask
-                word >>= streams.bits
-
-
-# Two loops of few arrays each: with more, the compiler gives up proving that they do not overlap, and vectors with it.
+def _dot(rows: Any, start: Any, z: Any, exponents: Any) -> Any:
+    """Return the dot product of the row from `start` on, each column times 2^exponent; z is 0 past the last."""
+    sums = lanes(0, 0, z)
+    for at in range(0, z.shape[0], LANES):
+        sums = sums + lanes(rows, start + at, z) * (lanes(z, at, z) << lanes(exponents, at, z))
+    return total(sums)
 
 
 @kernel
-def _increments(c: Any, x: Any, h: Any, casts: Any, products: Any, increments: Any, seen: Any) -> Any:
-    """Fill p and a of a row; return how many increments overflowed."""
-    overflows = 0
-    p_low, p_high, a_low, a_high = seen[6], seen[7], seen[8], seen[9]
-    for j in range(increments.shape[0]):
-        p = round_shift(c * np.int64(x[j]), NONE, casts.product)
-        exact = -p - h[j]
+def _update(
+    c: Any, rows: Any, start: Any, h: Any, z: Any, columns: Any, fields: Any, casts: Any, kept: Any, seen: Any
+) -> Any:
+    """Update z by the row from `start` on; p and a go to `kept`.
+
+    Returns `seen` with this row in it: extremes of p, a and z, overflows of a and z, each by lane.
+    """
+    products, increments = kept
+    p_low, p_high, a_low, a_high, z_low, z_high, a_over, z_over = seen
+    place = numbers(z)
+    for at in range(0, z.shape[0], LANES):
+        inside = place < columns
+        place = place + LANES
+        p = round_shift(lanes(c, at, z) * lanes(rows, start + at, z), lanes(0, at, z), casts.product)
+        exact = -p - lanes(h, at, z)
         a = apply_overflow(exact, casts.increment)
-        overflows += a != exact
-        products[j] = p
-        increments[j] = a
-        p_low, p_high = min(p_low, p), max(p_high, p)
-        a_low, a_high = min(a_low, a), max(a_high, a)
-    seen[6], seen[7], seen[8], seen[9] = p_low, p_high, a_low, a_high
-    return overflows
-
-
-@kernel
-def _move(increments: Any, fields: Any, rounding: Any, overflow: Any, z: Any, seen: Any) -> Any:
-    """Add the rounded increments of a block to z; return how many words overflowed."""
-    overflows = 0
-    low, high = seen[10], seen[11]
-    for j in range(z.shape[0]):
-        moved = z[j] + round_shift(increments[j], fields[j], rounding)
-        word = apply_overflow(moved, overflow)
-        overflows += word != moved
-        z[j] = word
-        low, high = min(low, word), max(high, word)
-    seen[10], seen[11] = low, high
-    return overflows
-
-
-@kernel
-def _update(c: Any, x: Any, h: Any, z: Any, fields: Any, casts: Any, products: Any, increments: Any, seen: Any) -> Any:
-    """Update z in place; return how many increments and model words overflowed. `seen` gets p, a, z extremes."""
-    over_a, over_z = _increments(c, x, h, casts, products, increments, seen), 0
-    rows = casts.model_rounding
-    size = z.shape[0] if rows.shape[0] == 1 else casts.lanes
-    for block in range(rows.shape[0]):
-        row = (
-            rows[block, 0],
-            rows[block, 1],
-            rows[block, 2],
-            rows[block, 3],
-            rows[block, 4],
-            rows[block, 5],
-            rows[block, 6],
-        )
-        start, stop = block * size, min((block + 1) * size, z.shape[0])
-        part = increments[start:stop]
-        over_z += _move(part, fields[start:stop], row, casts.model, z[start:stop], seen)
-    return over_a, over_z
+        rounding = lanes(casts.model_rounding, at, z)
+        moved = lanes(z, at, z) + round_shift(a, lanes(fields, at, z), rounding)
+        word = where(inside, apply_overflow(moved, casts.model), 0)
+        store(p, products, at)
+        store(a, increments, at)
+        store(word, z, at)
+        p_low, p_high = where(inside, min(p_low, p), p_low), where(inside, max(p_high, p), p_high)
+        a_low, a_high = where(inside, min(a_low, a), a_low), where(inside, max(a_high, a), a_high)
+        z_low, z_high = where(inside, min(z_low, word), z_low), where(inside, max(z_high, word), z_high)
+        a_over = where((a != exact) & inside, a_over + 1, a_over)
+        z_over = where((word != moved) & inside, z_over + 1, z_over)
+    return p_low, p_high, a_low, a_high, z_low, z_high, a_over, z_over
 
 
 @kernel
@@ -174,8 +154,10 @@ def run_epoch(
     indices: Any,
     z: Any,
     h: Any,
+    columns: Any,
     exponents: Any,
-    lanes: Any,
+    raised: Any,
+    width: Any,
     exact_dot: Any,
     link: Any,
     records: Any,
@@ -189,30 +171,40 @@ def run_epoch(
 ) -> None:
     """Run all steps; z, `counts` (5) and `seen` (12: low and high of t u c p a z) change in place.
 
-    `exact_dot` tells that no beat can overflow and no exponent is set. `trace` has the arrays of `StageTrace`, for the
-    steps from `first` on; `tally` counts what the nodes hold.
+    z and h, and what else has an entry a column but for the rows, are filled up to whole vectors, z and h by 0; the
+    dtype of both is that in which the update is exact. `exact_dot` tells that no beat can overflow, and that the dot
+    product fits that dtype, too; `raised` is the exponent of all columns then, or of each. `width` is the columns of a
+    beat. `trace` has the arrays of `StageTrace`, for the steps from `first` on; `tally` counts what the nodes hold.
     """
-    columns = z.shape[0]
-    fields = np.zeros(columns, np.int64)
-    products, increments = np.empty(columns, np.int64), np.empty(columns, np.int64)
-    states, own = streams.states.copy(), streams.own_state
+    # Out of their tuples here, since in the loop each use of an array would count references to it.
+    offsets, grid, targets, table = records
+    initial, shifts, tables, words, fields, apart, generators, bits, own, own_random = streams
+    states, states_32 = initial.copy(), initial.astype(np.uint32)
+    kept = np.zeros_like(z), np.zeros_like(z)
     totals, index_trace, c_trace, random_trace, p_trace, a_trace, z_trace = trace
     bins, ends, profiled = tally.bins, tally.ends, tally.bins.shape[0] > 0
     beat_totals, scalars = np.empty(exponents.shape[0], np.int64), np.empty(2, np.int64)
+    low, high, none = lanes(NO_LIMIT, 0, z), lanes(-NO_LIMIT, 0, z), lanes(0, 0, z)
+    moved = (low, high, low, high, low, high, none, none)
     if profiled:
-        _count(h, bins[6], ends[6])
+        _count(h[:columns], bins[6], ends[6])
     for step in range(indices.shape[0]):
         i = indices[step]
         at = step - first
         traced = 0 <= at < c_trace.shape[0]
-        xa = dot_rows[i]
+        if shifts[0] > 0:
+            words_of_shifts(shifts, states_32, generators, exponents.shape[0], words)
+        else:
+            words_of_tables(tables, states, generators, exponents.shape[0], words)
+        if apart:
+            lane_fields(words, generators, bits, width, fields[:columns])
 
         t = np.int64(0)
         if exact_dot and not traced and not profiled:
-            t = _dot(xa, z, NONE, columns)
+            t = _dot(dot_rows, i * columns, z, raised)
         else:
             for beat in range(exponents.shape[0]):
-                s = _dot(xa, z, beat * lanes, min((beat + 1) * lanes, columns))
+                s = _beat_sum(dot_rows[i], z, beat * width, min((beat + 1) * width, columns))
                 exact = t + (s << exponents[beat])
                 t = apply_overflow(exact, casts.accumulator)
                 counts[0] += t != exact
@@ -221,19 +213,19 @@ def run_epoch(
                 totals[at] = beat_totals
         seen[0], seen[1] = min(seen[0], t), max(seen[1], t)
 
-        v = t + records.offsets[i]
+        v = t + offsets[i]
         u, k = np.int64(0), v * link.multiplier
         if link.kind != AFFINE:
             exact = round_shift(v * link.index_multiplier, NONE, link.index_rounding)
             u = apply_overflow(exact, link.index_overflow)
             counts[1] += u != exact
             if link.kind == CENTRED:
-                k = v * records.table[records.grid[i], u + link.index_half]
+                k = v * table[grid[i], u + link.index_half]
             else:
-                k = link.multiplier * (records.table[0, u + link.index_half] - records.targets[i])
+                k = link.multiplier * (table[0, u + link.index_half] - targets[i])
         word = np.int64(0)
-        if streams.own_random:
-            own = advance(own, streams.tables)
+        if own_random:
+            own = advance(own, tables)
             word = np.int64(own & np.uint64(0xFFFFFFFF))
         exact = round_shift(k, word, link.rounding)
         c = apply_overflow(exact, link.overflow)
@@ -241,23 +233,24 @@ def run_epoch(
         seen[2], seen[3] = min(seen[2], u), max(seen[3], u)
         seen[4], seen[5] = min(seen[4], c), max(seen[5], c)
 
-        if states.shape[0] > 0:
-            _random_fields(streams, states, lanes, fields)
-        over_a, over_z = _update(c, update_rows[i], h, z, fields, casts, products, increments, seen)
-        counts[3] += over_a
-        counts[4] += over_z
+        moved = _update(c, update_rows, i * columns, h, z, columns, fields, casts, kept, moved)
         if traced:
             index_trace[at], c_trace[at] = u, c
-            random_trace[at], p_trace[at], a_trace[at], z_trace[at] = fields, products, increments, z
+            random_trace[at], p_trace[at] = fields[:columns], kept[0][:columns]
+            a_trace[at], z_trace[at] = kept[1][:columns], z[:columns]
         if profiled:
             scalars[0], scalars[1] = u, c
             _count(beat_totals, bins[0], ends[0])
             if link.kind != AFFINE:
                 _count(scalars[:1], bins[1], ends[1])
             _count(scalars[1:], bins[2], ends[2])
-            _count(products, bins[3], ends[3])
-            _count(increments, bins[4], ends[4])
-            _count(z, bins[5], ends[5])
+            _count(kept[0][:columns], bins[3], ends[3])
+            _count(kept[1][:columns], bins[4], ends[4])
+            _count(z[:columns], bins[5], ends[5])
+    p_low, p_high, a_low, a_high, z_low, z_high, a_over, z_over = moved
+    seen[6], seen[8], seen[10] = smallest(p_low), smallest(a_low), smallest(z_low)
+    seen[7], seen[9], seen[11] = largest(p_high), largest(a_high), largest(z_high)
+    counts[3], counts[4] = total(a_over), total(z_over)
 
 
 def nothing_seen() -> Any:

@@ -1,4 +1,7 @@
-"""Kernels are compiled for dtypes, never for modes: a session of every kind of work needs few of them."""
+"""Kernels are compiled for dtypes, never for modes: a session of every kind of work needs few of them.
+
+The loop of the engine takes some: it is compiled for each width of its arithmetic, its data words, its random fields.
+"""
 
 import json
 import os
@@ -7,7 +10,7 @@ import sys
 
 import pytest
 
-LARGEST_NUMBER_OF_SPECIALISATIONS = 40
+LARGEST_NUMBER_OF_SPECIALISATIONS = 45
 
 EVERYTHING = """
 import json

@@ -118,7 +118,6 @@ def test_words_of_a_level_table_at_the_ends_of_a_dtype(end: int, beyond: int) ->
     assert rows.words(0).tolist() == [rows.decode(0)[0].tolist()] == table.tolist()
 
 
-
 def test_a_file_is_mapped_and_gives_the_rows_back(tmp_path: Path) -> None:
     fmt = RowFormat(bits=3, samples=3)
     rows = PackedRows.pack(some_samples(fmt, 9, 20), fmt, np.arange(5)[None] * 7, (2, 0))
