@@ -14,6 +14,7 @@ from rich.console import Console
 from reports.explore_command import explore
 from reports.options import ColumnsOption, DatapathArgument, JsonOption, LinkOption
 from reports.train_command import train
+from reports.usage import refusal
 from reports.vectors_command import vectors
 from reports.verify_command import verify
 from sim.datapath import preset_names
@@ -53,10 +54,14 @@ def main() -> None:
         lambda: notes.print("compiling kernels: the first run after an install takes some seconds longer", style="dim")
     )
     try:
-        app()
+        sys.exit(app(prog_name="bittrue", standalone_mode=False))
+    except typer.TyperException as error:
+        line = refusal(error)
     except InputError as error:
-        notes.print(f"[red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+        line = str(error)
+    if line:
+        notes.print(f"[red]error:[/] {_escaped(line)}", highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 def _print_version(wanted: bool) -> None:

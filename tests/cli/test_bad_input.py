@@ -2,8 +2,13 @@
 
 import itertools
 import re
+from typing import get_args, get_type_hints
 
 import pytest
+import typer
+
+from reports import command_line
+from tests.cli.conftest import Outcome
 
 TRAIN = ("train", "--data", "diabetes", "--epochs", "1", "--epoch-length", "5")
 FOLDER, MISSING = "folder.toml", "no/such/folder"
@@ -113,18 +118,34 @@ BAD_OUTPUTS = {
     ("check", "--junit", FOLDER): f"{FOLDER}: got Is a directory; allowed: a file that can be written",
 }
 BAD_USAGE = {
-    ("tune",): "No such command 'tune'",
-    ("train", "--widht", "8"): "No such option: --widht",
-    ("train", "halp8", "halp12"): "unexpected extra argument",
-    ("train", "--step", "small"): "Invalid value for '--step'",
-    ("train", "--epochs", "1.5"): "Invalid value for '--epochs'",
-    ("train", "--seed", "one"): "Invalid value for '--seed'",
-    ("train", "--json"): "--json",
-    ("datapath", "--columns", "many"): "Invalid value for '--columns'",
-    ("explore", "--jobs", "0"): "Invalid value for '--jobs'",
-    ("explore", "--budget", "-1"): "Invalid value for '--budget'",
-    ("explore", "--data", "digits"): "No such option: --data",
-}
+    ("tune",): "bittrue: No such command 'tune'; allowed: what bittrue --help shows",
+    ("trane",): "bittrue: No such command 'trane'; allowed: what bittrue --help shows (did you mean 'train'?)",
+    ("--verison",): "bittrue: No such option: --verison; allowed: what bittrue --help shows (did you mean --version?)",
+    ("train", "--epohcs", "3"): "bittrue train: No such option: --epohcs; allowed: what bittrue train --help shows "
+                                "(did you mean --epochs?)",
+    ("train", "halp8", "halp12"): "bittrue train: Got unexpected extra argument(s) (halp12); allowed: what bittrue "
+                                  "train --help shows",
+    ("train", "--json"): "Option '--json' requires an argument; allowed: what bittrue COMMAND --help shows",
+    ("vectors", "-n"): "Option '-n' requires an argument; allowed: what bittrue COMMAND --help shows",
+    ("bench", "--quick=2"): "Option '--quick' does not take a value; allowed: what bittrue COMMAND --help shows",
+    ("train", "--step", "small"): "step: got 'small'; allowed: a number",
+    ("train", "--step="): "step: got ''; allowed: a number",
+    ("train", "--epochs", "1.5"): "epochs: got '1.5'; allowed: a whole number",
+    ("train", "--sample-bits", "x\ny"): "sample_bits: got 'x\\ny'; allowed: a whole number",
+    ("vectors", "-n", "many"): "vectors: got 'many'; allowed: a whole number",
+    ("explore", "--jobs", "0"): "jobs: got '0'; allowed: at least 1",
+    ("explore", "--budget", "-1"): "budget: got '-1'; allowed: at least 0",
+    ("explore", "--budget", "nan"): "budget: got 'nan'; allowed: at least 0",
+}  # fmt: skip
+COMMANDS = typer.main.get_command(command_line.app).commands
+NUMBERS = {int: "a whole number", float: "a number"}
+PARAMETERS = [
+    (command, max(parameter.opts, key=len), NUMBERS[kind])
+    for command, one in COMMANDS.items()
+    for parameter in one.params
+    for kind in NUMBERS
+    if kind in (hint := get_type_hints(one.callback)[parameter.name], *get_args(hint))
+]
 
 
 @pytest.fixture(autouse=True)
@@ -181,14 +202,28 @@ def test_a_refused_figure_leaves_no_result_behind(program, tmp_path, figure):
 
 
 @pytest.mark.parametrize("arguments", BAD_USAGE, ids=" ".join)
-def test_a_call_that_no_command_takes_is_refused(program, tmp_path, arguments):
+def test_a_call_that_no_command_takes_is_refused_in_one_line(program, tmp_path, arguments):
     before = sorted(tmp_path.iterdir())
     outcome = program(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
-    assert BAD_USAGE[arguments] in outcome.err
-    assert outcome.err.count(" Error ") == 1
-    assert "Traceback" not in outcome.err
+    assert outcome.err == f"error: {BAD_USAGE[arguments]}\n"
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_an_option_and_an_argument_that_it_has_not(program, command):
+    path = f"bittrue {command}"
+    unknown = f"error: {path}: No such option: --zzz; allowed: what {path} --help shows\n"
+    assert program(command, "--zzz") == Outcome(2, "", unknown, 0)
+    extra = program(command, "a", "b", "c")
+    assert (extra.code, extra.out, extra.err.count("\n")) == (2, "", 1)
+    assert extra.err.startswith(f"error: {path}: Got unexpected extra argument")
+
+
+@pytest.mark.parametrize(("command", "option", "allowed"), PARAMETERS, ids=str)
+def test_every_number_of_every_command_says_what_it_takes(program, command, option, allowed):
+    field = option.lstrip("-").replace("-", "_")
+    assert program(command, option, "x") == Outcome(2, "", f"error: {field}: got 'x'; allowed: {allowed}\n", 0)
 
 
 def test_an_empty_file_is_the_datapath_of_all_defaults(program, tmp_path):

@@ -409,7 +409,8 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_run(explore, tmp
 def test_a_number_of_processes_is_at_least_one(program, tmp_path, jobs):
     outcome = program("explore", write(tmp_path), "--jobs", jobs)
     assert (outcome.code, outcome.out) == (2, "")
-    assert "Invalid value for '--jobs'" in outcome.err
+    allowed = "a whole number" if jobs == "many" else "at least 1"
+    assert outcome.err == f"error: jobs: got '{jobs}'; allowed: {allowed}\n"
 
 
 def test_a_second_process_is_refused_and_the_first_goes_on(program, process, tmp_path):
