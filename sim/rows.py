@@ -184,11 +184,11 @@ class PackedRows:
         object.__setattr__(self, "uses", uses)
         scale = np.asarray(self.scale, np.float64)
         shapes = (0, 0), (1, 1), (1, self.columns), (len(data), 1)
-        if scale.shape not in shapes or not ((scale > 0.0) & (scale < np.inf)).all():
-            raise InputError(
-                f"rows.scale: got shape {scale.shape}, or some not positive; allowed: positive numbers of shape "
-                f"{', '.join(map(str, shapes[1:]))}, or none"
-            )
+        if scale.shape not in shapes:
+            allowed = ", ".join(dict.fromkeys(map(str, shapes[1:])))
+            raise InputError(f"rows.scale: got shape {scale.shape}; allowed: {allowed}, or none")
+        for row, column in np.argwhere(~((scale > 0.0) & (scale < np.inf)))[:1].tolist():
+            raise InputError(f"rows.scale[{row}, {column}]: got {scale[row, column]}; allowed: positive finite numbers")
         object.__setattr__(self, "scale", scale)
 
     @classmethod

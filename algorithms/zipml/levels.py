@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from algorithms.problems import finite, real_rows
 from sim.errors import InputError, whole_number
-from sim.quantize import mode_of, real_array
+from sim.quantize import mode_of
 
 Floats = NDArray[np.float64]
 LARGEST_INTERVALS = 255
@@ -85,7 +86,7 @@ def levels_of(
         >>> levels_of([0.0, 1.0, 2.0, 10.0], 2), levels_of([0.0, 1.0, 2.0, 10.0], 2, "uniform")
         (array([ 0.,  2., 10.]), array([ 0.,  5., 10.]))
     """
-    points = _finite(values)
+    points = finite("values", values)
     intervals = whole_number("intervals", intervals, 1, LARGEST_INTERVALS)
     method = mode_of(Method, "method", method)
     candidates = whole_number("candidates", candidates, 1, LARGEST_CANDIDATES)
@@ -121,9 +122,7 @@ def column_levels(
         >>> [column.tolist() for column in column_levels([[0.0, 5.0], [1.0, 5.0], [3.0, 5.0]], 2)]
         [[0.0, 1.0, 3.0], [5.0]]
     """
-    rows = _finite(features)
-    if rows.ndim != 2:
-        raise InputError(f"features: got shape {rows.shape}; allowed: (N, d)")
+    rows = real_rows("features", features)
     return [levels_of(column, intervals, method, candidates=candidates) for column in rows.T]
 
 
@@ -141,7 +140,7 @@ def mean_variance(values: ArrayLike, levels: ArrayLike) -> float:
         >>> mean_variance([0.0, 1.0, 2.0, 10.0], [0.0, 2.0, 10.0])
         0.25
     """
-    points, rising = _finite(values).reshape(-1), _finite(levels, "levels").reshape(-1)
+    points, rising = finite("values", values).reshape(-1), finite("levels", levels).reshape(-1)
     if not (np.diff(rising) > 0).all():
         raise InputError(f"levels: got {rising.tolist()}; allowed: rising numbers")
     if points.min() < rising[0] or points.max() > rising[-1]:
@@ -167,13 +166,6 @@ def candidate_bound(least: float, longest: float, spacing: float) -> float:
         1.09375
     """
     return least + 0.5 * spacing * (longest + spacing)
-
-
-def _finite(values: ArrayLike, name: str = "values") -> Floats:
-    array = real_array(name, values)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name}: got a value that is not finite; allowed: finite numbers")
-    return array
 
 
 def _binned(points: Floats, levels: Floats) -> _Points:

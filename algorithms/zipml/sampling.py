@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from algorithms.curves import Floats
+from algorithms.problems import finite, real_rows
 from algorithms.zipml.levels import Method, column_levels
 from sim.errors import InputError, whole_number
 from sim.formats import QFormat
-from sim.quantize import mode_of, real_array
+from sim.quantize import mode_of
 from sim.random_bits import WORD_BITS, RandomSource, Role, Xorshift32, generator_seed
 from sim.row_formats import Base, RowFormat
 from sim.rows import PackedRows
@@ -91,9 +92,9 @@ def quantized_vector(values: ArrayLike, intervals: int, random: RandomSource, *,
         >>> quantized_vector([3.0, 4.0], 1, RandomWords([0, 7], 3))
         array([0., 5.])
     """
-    vector = real_array("values", values)
-    if vector.ndim != 1 or not np.isfinite(vector).all():
-        raise InputError(f"values: got shape {vector.shape}, or some not finite; allowed: finite numbers, shape (n,)")
+    vector = finite("values", values)
+    if vector.ndim != 1:
+        raise InputError(f"values: got shape {vector.shape}; allowed: (n,)")
     intervals = whole_number("intervals", intervals, 1, 1 << 20)
     bucket = whole_number("bucket", bucket, 0, 1 << 31) or len(vector)
     words, bits = random.take(len(vector))
@@ -155,7 +156,7 @@ class Sampler:
         Raises:
             InputError: for features that are not finite, or negative ones without sign.
         """
-        rows = _rows(features)
+        rows = real_rows("features", features)
         fmt = RowFormat(bits=bits, samples=samples, base=mode_of(Base, "base", base), signed=signed, lanes=lanes)
         if not signed and (rows < 0).any():
             raise InputError(f"features: got {rows.min()}; allowed: no negative numbers with unsigned samples")
@@ -187,7 +188,7 @@ class Sampler:
             samples: samples of a value, k.
             lanes: columns a beat.
         """
-        rows = _rows(features)
+        rows = real_rows("features", features)
         method = mode_of(Method, "method", method)
         if method is Method.GREEDY:
             raise InputError("method: got 'greedy', which takes up to 4k intervals; allowed: another one")
@@ -264,10 +265,3 @@ class Sampler:
         gaps = np.diff(self.table, axis=1).max(axis=1) if self.table.size else np.ones(1)
         widths = np.broadcast_to(gaps * self.step.max(axis=0), (self.shape[1],))
         return np.ascontiguousarray(widths, np.float64)
-
-
-def _rows(features: ArrayLike) -> Floats:
-    rows = real_array("features", features)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
-        raise InputError(f"features: got shape {rows.shape}, or some not finite; allowed: finite numbers, shape (N, d)")
-    return rows

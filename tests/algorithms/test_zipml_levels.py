@@ -135,11 +135,12 @@ def test_a_hundred_thousand_values_and_columns_of_every_kind() -> None:
     ("make", "text"),
     [
         (lambda: levels_of([], 2), "values: got an empty array of shape"),
-        (lambda: levels_of([0.0, np.nan], 2), "values: got a value that is not finite; allowed: finite numbers"),
+        (lambda: levels_of([0.0, np.nan], 2), r"values\[1\]: got nan; allowed: finite numbers"),
         (lambda: levels_of([0.0, 1.0], 0), "intervals: got 0; allowed: a whole number from 1 to 255"),
         (lambda: levels_of([0.0, 1.0], 2, "best"), "method: got 'best'; allowed: divide, exact, grid, greedy, uniform"),
         (lambda: levels_of([0.0, 1.0], 2, "grid", candidates=0), "candidates: got 0; allowed: a whole number"),
         (lambda: levels_of(np.arange(4097.0), 2, "exact"), "values: got 4097 distinct ones; allowed: at most 4096"),
+        (lambda: column_levels([[0.0, 1.0], [np.inf, 2.0]], 2), r"features\[1, 0\]: got inf; allowed: finite numbers"),
         (lambda: column_levels([1.0, 2.0], 2), r"features: got shape \(2,\); allowed: \(N, d\)"),
         (lambda: mean_variance([3.0], [0.0, 2.0]), "values: got 3.0 to 3.0; allowed: 0.0 to 2.0"),
         (lambda: mean_variance([1.0], [2.0, 2.0]), r"levels: got \[2.0, 2.0\]; allowed: rising numbers"),

@@ -185,13 +185,18 @@ def test_zeros_constants_and_single_rows() -> None:
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Sampler.uniform([[np.nan]], 2), r"features: got shape \(1, 1\), or some not finite"),
-        (lambda: Sampler.uniform([1.0], 2), r"features: got shape \(1,\)"),
+        (
+            lambda: Sampler.uniform([[1.0, 2.0], [3.0, np.nan]], 2),
+            r"features\[1, 1\]: got nan; allowed: finite numbers",
+        ),
+        (lambda: Sampler.uniform([1.0], 2), r"features: got shape \(1,\); allowed: \(N, d\)"),
         (lambda: Sampler.uniform([[1.0]], 9), "RowFormat.bits: got 9; allowed: a whole number from 1 to 8"),
         (lambda: Sampler.uniform([[-1.0]], 1, signed=False), "features: got -1.0; allowed: no negative numbers"),
         (lambda: Sampler.uniform([[1.0]], 2, scaling="rows"), "scaling: got 'rows'; allowed: all, column, row"),
         (lambda: Sampler.with_levels([[1.0]], 2, QFormat(8, 0), method="greedy"), "method: got 'greedy'"),
-        (lambda: quantized_vector([np.inf], 1, RandomWords([0], 1)), "values: got shape"),
+        (lambda: Sampler.with_levels([[-np.inf]], 2, QFormat(8, 0)), r"features\[0, 0\]: got -inf; allowed: finite"),
+        (lambda: quantized_vector([0.0, np.inf], 1, RandomWords([0], 1)), r"values\[1\]: got inf; allowed: finite"),
+        (lambda: quantized_vector([[1.0]], 1, RandomWords([0], 1)), r"values: got shape \(1, 1\); allowed: \(n,\)"),
         (lambda: quantized_vector([1.0], 0, RandomWords([0], 1)), "intervals: got 0; allowed: a whole number"),
     ],
 )
