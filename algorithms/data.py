@@ -99,6 +99,21 @@ DATA_SETS = {
         DataSpec(source="digits", scale=Scaling.LARGEST, bias=True),
         Settings(step=0.05, epoch_length=1797, epochs=10, mu=0.3, delta=0.05, loss=Loss.LOGISTIC, ridge=1e-3),
     ),
+    "synthetic-10": DataSet(
+        "10,000 rows of 10 normal features, targets a·x + noise of a tenth: ZipML's",
+        DataSpec(source="synthetic-10"),
+        Settings(step=0.01, epoch_length=10_000, epochs=10, mu=0.5, delta=0.01),
+    ),
+    "synthetic-100": DataSet(
+        "the same of 100 features",
+        DataSpec(source="synthetic-100"),
+        Settings(step=2e-3, epoch_length=10_000, epochs=10, mu=4.0, delta=2e-3),
+    ),
+    "synthetic-1000": DataSet(
+        "the same of 1000 features",
+        DataSpec(source="synthetic-1000"),
+        Settings(step=2e-4, epoch_length=10_000, epochs=20, mu=16.0, delta=5e-4),
+    ),
     "fashion-mnist": DataSet(
         "60,000 + 10,000 pictures of 28×28 pixels, 10 kinds of clothes, one against the rest; columns centred",
         DataSpec(source="fashion-mnist", center=True, scale=Scaling.LARGEST, bias=True, held_out=HeldOut.TEST),

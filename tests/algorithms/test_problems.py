@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from algorithms.data import DATA_SETS, load, load_problem
 from algorithms.multiclass import OneVsRest
 from algorithms.problems import LeastSquares
+from algorithms.trace import State
+from algorithms.training import train
+from sim.datapath import TrainingDatapath
 from sim.errors import InputError
 from sim.formats import QFormat
 
@@ -167,6 +170,22 @@ def test_a_data_set_is_the_same_every_time_and_bears_its_name(name: str) -> None
     assert one.features is not other.features
     assert given_settings == same_settings
     assert problem.name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["synthetic-10", "synthetic-100", pytest.param("synthetic-1000", marks=pytest.mark.slow)]
+)
+def test_the_synthetic_sets_train_at_their_own_settings(name: str) -> None:
+    """HALP and SVRG converge; a model of 8 bits on a fixed grid hovers, and neither saturates nor diverges."""
+    problem, own = load(name)
+    common: dict[str, Any] = {"step": own.step, "epoch_length": own.epoch_length, "epochs": own.epochs}
+    paths = {preset: TrainingDatapath.preset(preset) for preset in ("halp8", "lp_svrg8", "lp_sgd8")}
+    assert train(problem, "halp", paths["halp8"], mu=own.mu, **common).state is State.CONVERGED
+    assert train(problem, "svrg", **common).state is State.CONVERGED
+    for algorithm in ("lp_svrg", "lp_sgd"):
+        trace = train(problem, algorithm, paths[f"{algorithm}8"], delta=own.delta, **common)
+        assert trace.state is State.RUNNING
+        assert trace.gradient_norms[-1] < 0.4 * trace.gradient_norms[0]
 
 
 def test_an_unknown_data_set_is_refused_with_those_there_are() -> None:
