@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def keep_waves(job: EpochJob, difference: FirstDifference, folder: Path, rtl: Pa
     """
     last = range(difference.step, difference.step + 1)
     shorter = replace(job, indices=job.indices[: last.stop + 1])  # the row behind it overlaps with it
-    got = run_on_circuit(shorter, last, rtl=rtl, waves=difference.step, folder=folder)
+    with tempfile.TemporaryDirectory(dir=folder) as simulated:  # its own files help nobody
+        got = run_on_circuit(shorter, last, rtl=rtl, waves=difference.step, folder=Path(simulated))
+        Path(simulated, WAVES).replace(folder / WAVES)
     again = first_difference(shorter, got.trace, run(shorter, trace=last).trace)
     kept = f"waves {folder / WAVES}"
     if again != difference:

@@ -66,6 +66,9 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
         r"; (dot, accumulator: step 1, beat 0): got (-?\d+) \(0b\d+\), expected (-?\d+)", check["failure"]
     ).groups()
     [folder] = (tmp_path / "kept").iterdir()
+    paragraph = (ROOT / "docs/circuit.md").read_text(encoding="utf-8").partition("A folder of the run")[2]
+    listed = re.findall(r"\(`(\w+\.\w+)`", paragraph.partition("\n\n")[0])
+    assert sorted(file.name for file in folder.iterdir()) == sorted(listed)
     assert check["failure"].endswith(f"waves {folder.relative_to(tmp_path) / 'dump.vcd'}, picture "
                                      f"{folder.relative_to(tmp_path) / 'difference.svg'}")  # fmt: skip
     job = EpochJob.load(folder / "job.npz")
