@@ -9,9 +9,11 @@ import numpy as np
 from sim.kernels import kernel
 from sim.kernels.casts import NO_LIMIT, OverflowRow, RoundingRow, apply_overflow, round_shift
 from sim.kernels.random_bits import advance, lane_fields, words_of_shifts, words_of_tables
-from sim.kernels.vectors import LANES, lanes, largest, numbers, smallest, store, total, where
+from sim.kernels.vectors import LANES, lanes, largest, numbers, prefetch, smallest, store, total, where
 
 AFFINE, CENTRED, ABSOLUTE = 0, 1, 2
+AHEAD, LINE = 4, 64
+"""Steps before which a row is asked for, and bytes that memory gives at a time."""
 NONE = np.int64(0)
 """No word, or the first column; a literal 0 would be compiled as a type of its own."""
 
@@ -192,6 +194,10 @@ def run_epoch(
         i = indices[step]
         at = step - first
         traced = 0 <= at < c_trace.shape[0]
+        soon = indices[min(step + AHEAD, indices.shape[0] - 1)] * columns
+        for place in range(0, columns, LINE // dot_rows.itemsize):
+            prefetch(dot_rows, soon + place)
+            prefetch(update_rows, soon + place)
         if shifts[0] > 0:
             words_of_shifts(shifts, states_32, generators, exponents.shape[0], words)
         else:

@@ -152,6 +152,22 @@ def where(typing: Any, condition: Any, value: Any, other: Any) -> Any:
     return condition(condition, value, other), code
 
 
+@_in_kernels
+def prefetch(typing: Any, array: Any, at: Any) -> Any:
+    """Ask for the memory of an entry of an array, to be read soon."""
+
+    def code(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        place = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = builder.bitcast(_place(context, builder, arguments[0], array, place), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, *(ir.Constant(number, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, at), code
+
+
 def _reduction(name: str) -> Any:
     @_in_kernels
     def reduced(typing: Any, vector: Any) -> Any:
