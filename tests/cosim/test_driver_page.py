@@ -52,7 +52,7 @@ def test_the_registers_are_those_of_the_package_and_their_widths_those_of_the_en
     engine = Engine.of_job(JOBS["halp8"]).unit.constants
     assert [(row[0], int(row[1], 16)) for row in tables()["register"]] == [(n, register_address(n)) for n in REGISTERS]
     for name, _, width, host, _ in tables()["register"]:
-        assert host == ("writes" if REGISTERS[name] < REGISTERS["STATUS"] else "reads")
+        assert host == ("reads, writes" if REGISTERS[name] < REGISTERS["STATUS"] else "reads")
         if "MULTIPLIER" in name:
             assert width == "link.multiplier_bits"
         elif "SHIFT" in name:
