@@ -15,7 +15,7 @@ from sim.engine import EpochJob, Registers, run
 from sim.random_bits import Xorshift32, row_indices
 from sim.rows import RawRows
 
-STEPS, COLUMNS, SAMPLES = 10_000, 64, 1_000
+STEPS, COLUMNS, SAMPLES = 60_000, 64, 1_000
 
 
 def circuit_ratios(quick: bool = False) -> list[Ratio]:
