@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.engine_verification import EngineCheck, engine_runs, verify_runs
-from reports.files import writable, write_json
+from reports.files import write_json
 from reports.store import Store, opened
 from reports.study import Run, Study
 from reports.verify import require_sources
-from sim.errors import InputError, whole_number
+from sim.errors import InputError, whole_number, writable
 
 COLUMNS = ("data", "point", "epochs", "loops", "words", "cycles", "result")
 

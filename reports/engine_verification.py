@@ -12,13 +12,12 @@ from typing import Any
 from algorithms.data import load_problem
 from algorithms.training import algorithm_of, train
 from reports.engine_waveforms import keep_waves
-from reports.files import writable
 from reports.rtl_backend import build_circuit, run_on_circuit
 from reports.series import steps_of
 from reports.study import Run, Study
 from sim.engine import EpochJob, EpochResult, run
 from sim.engine.first_difference import FirstDifference, first_difference
-from sim.errors import InputError
+from sim.errors import InputError, writable
 
 JOB = "job.npz"
 """Where a loop that differs is kept, in a folder of its run."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from algorithms.trace import Trace
-from reports.files import writable
-from sim.errors import InputError
+from sim.errors import InputError, writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

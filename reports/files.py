@@ -4,35 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sim.errors import InputError
-
-
-@contextmanager
-def writable(path: Path) -> Iterator[Path]:
-    """Give the path to a block that writes it; an OSError inside becomes an InputError.
-
-    Args:
-        path: the file to write.
-
-    Raises:
-        InputError: if the file cannot be written.
-
-    Example:
-        >>> with writable(Path("no/such/folder/x.json")) as path:
-        ...     _ = path.write_text("")
-        Traceback (most recent call last):
-        ...
-        sim.errors.InputError: no/such/folder/x.json: got No such file or directory; allowed: a file that can be written
-    """
-    try:
-        yield path
-    except OSError as error:
-        raise InputError(f"{path}: got {error.strerror or error}; allowed: a file that can be written") from None
+from sim.errors import InputError, writable
 
 
 def check_writable(*paths: Path | None) -> None:

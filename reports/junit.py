@@ -8,8 +8,8 @@ from pathlib import Path
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from reports.files import writable
 from sim.checks import Check
+from sim.errors import writable
 
 
 @dataclass(frozen=True, slots=True)

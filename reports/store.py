@@ -11,8 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from reports.files import writable
-from sim.errors import InputError
+from sim.errors import InputError, writable
 
 RECORDS, MINIMA, CHECKED, STUDY = "records.jsonl", "minima.jsonl", "cosimulated.jsonl", "study.toml"
 LOCK, FRESH = ".lock", f".{STUDY}.new"

@@ -12,7 +12,7 @@ from rich.live import Live
 from algorithms.readers import SOURCES
 from algorithms.training import DEFAULT_BACKEND, algorithm_names
 from reports.options import DatapathArgument, JsonOption
-from sim.errors import InputError, whole_number
+from sim.errors import InputError, whole_number, writable
 
 TRAINING = ("step", "epoch_length", "epochs")
 """Parameters that every algorithm has."""
@@ -84,7 +84,7 @@ def train(
     from algorithms.training import train as run_training
     from reports.command_line import datapath_of, out
     from reports.figures import check_figure_path, draw_traces
-    from reports.files import check_writable, writable, write_json
+    from reports.files import check_writable, write_json
     from reports.profile import Collector, draw_profile, picture_of, profile_table
     from reports.tables import closing_line, epochs_table
 

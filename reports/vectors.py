@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.files import writable
 from reports.verify_report import parameters_text
 from rtl_models.vectors import Column, Table, Vectors
 from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import TrainingDatapath
+from sim.errors import writable
 
 ARCHIVE = "vectors.npz"
 WORD = 32

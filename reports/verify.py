@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reports.files import writable
 from rtl_models.processes import SILENCE
 from rtl_models.toolchain import find_toolchain, require_modules
 from sim.datapath import TrainingDatapath
-from sim.errors import InputError, whole_number
+from sim.errors import InputError, whole_number, writable
 
 if TYPE_CHECKING:
     from rtl_models.benches.bench import Configuration, Result

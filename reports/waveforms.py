@@ -8,9 +8,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from reports.files import writable
 from rtl_models.benches.bench import Bench, Field, Result
 from rtl_models.tables import prefix
+from sim.errors import writable
 
 CYCLES = 5
 """Clock cycles in a picture besides the unit's latency; the last one is the one that differs."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +25,29 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))  # one line, whatever the value looks like
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[Path]:
+    """Give the path to a block that writes it; an OSError inside becomes an InputError.
+
+    Args:
+        path: the file to write.
+
+    Raises:
+        InputError: if the file cannot be written.
+
+    Example:
+        >>> with writable(Path("no/such/folder/x.json")) as path:
+        ...     _ = path.write_text("")
+        Traceback (most recent call last):
+        ...
+        sim.errors.InputError: no/such/folder/x.json: got No such file or directory; allowed: a file that can be written
+    """
+    try:
+        yield path
+    except OSError as error:
+        raise InputError(f"{path}: got {error.strerror or error}; allowed: a file that can be written") from None
 
 
 def whole_number(field: str, value: object, low: int, high: int) -> int:

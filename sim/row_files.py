@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sim.errors import InputError
+from sim.errors import InputError, writable
 from sim.row_formats import RowFormat
 from sim.rows import PackedRows
 
@@ -55,7 +55,7 @@ def write_rows(rows: PackedRows, path: Path) -> None:
     """Write packed rows with their header.
 
     Raises:
-        OSError: if the file cannot be written.
+        InputError: if the file cannot be written.
     """
     assert rows.uses is not None
     table, scale = np.ascontiguousarray(rows.table, "<i8"), np.ascontiguousarray(rows.scale, "<f8")
@@ -65,10 +65,16 @@ def write_rows(rows: PackedRows, path: Path) -> None:
     header = msgspec.structs.replace(header, digest=_digest(header, table, scale, data))
     text = header.encoded()
     start = MARK + VERSION.to_bytes(4, "little") + len(text).to_bytes(4, "little") + text
-    with path.open("wb") as file:
-        file.write(start + bytes(-len(start) % _ALIGNED))
-        file.write(table.tobytes() + scale.tobytes())
-        file.write(data.data)
+    part = path.parent / f"{path.name}.part"  # the rows may be a map of the file that is there
+    with writable(path):
+        try:
+            with part.open("wb") as file:
+                file.write(start + bytes(-len(start) % _ALIGNED))
+                file.write(table.tobytes() + scale.tobytes())
+                file.write(data.data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def read_rows(path: Path) -> PackedRows:

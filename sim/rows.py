@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sim import configuration
 from sim.errors import InputError, integers, whole_number
 from sim.formats import QFormat
+from sim.quantize import real_array
 from sim.row_formats import RowFormat, packed, unpack_row, unpacked
 
 Words = NDArray[np.integer]
@@ -120,6 +121,16 @@ def _with_room(words: Words, dtype: np.dtype[Any]) -> Words:
     return result
 
 
+def _check_format(name: str, fmt: object) -> None:
+    if not isinstance(fmt, RowFormat):
+        raise InputError(f"{name}: got {type(fmt).__name__}; allowed: RowFormat")
+
+
+def _is_nothing(values: object) -> bool:
+    """Whether values are the empty array of rows that have no level table, or no scale."""
+    return isinstance(values, np.ndarray) and values.shape == (0, 0)
+
+
 def _no_table() -> NDArray[np.int64]:
     return np.zeros((0, 0), np.int64)
 
@@ -159,16 +170,15 @@ class PackedRows:
     scale: NDArray[np.float64] = field(default_factory=_no_scale)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.fmt, RowFormat):
-            raise InputError(f"rows.fmt: got {type(self.fmt).__name__}; allowed: RowFormat")
+        _check_format("rows.fmt", self.fmt)
         whole_number("rows.columns", self.columns, 1, 1 << 31)
         data = np.asanyarray(self.data)
         wide = self.fmt.row_bytes(self.columns)
         if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != wide or not len(data):
             raise InputError(f"rows.data: got {data.dtype} of shape {data.shape}; allowed: uint8 of shape (N, {wide})")
         object.__setattr__(self, "data", data)
-        table = np.asarray(self.table)
-        if table.size:
+        table = self.table
+        if not _is_nothing(table):
             table = integers("rows.table", table, 2).astype(np.int64)
             if table.shape not in ((1, self.fmt.levels), (self.columns, self.fmt.levels)) or self.fmt.signed:
                 kind = "signed" if self.fmt.signed else "unsigned"
@@ -177,12 +187,15 @@ class PackedRows:
                     f"({self.columns}, {self.fmt.levels}), for unsigned codes"
                 )
         object.__setattr__(self, "table", table)
-        uses = self.uses if self.uses is not None else (0, min(1, self.fmt.samples - 1))
-        uses = (uses[0], uses[1])
-        for which in uses:
-            whole_number("rows.uses", which, 0, self.fmt.samples - 1)
+        try:
+            first, second = self.uses if self.uses is not None else (0, min(1, self.fmt.samples - 1))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"rows.uses: got {self.uses!r}; allowed: two numbers, the dot product's sample and the update's"
+            ) from None
+        uses = tuple(whole_number("rows.uses", which, 0, self.fmt.samples - 1) for which in (first, second))
         object.__setattr__(self, "uses", uses)
-        scale = np.asarray(self.scale, np.float64)
+        scale = self.scale if _is_nothing(self.scale) else real_array("rows.scale", self.scale)
         shapes = (0, 0), (1, 1), (1, self.columns), (len(data), 1)
         if scale.shape not in shapes:
             allowed = ", ".join(dict.fromkeys(map(str, shapes[1:])))
@@ -210,13 +223,14 @@ class PackedRows:
         Raises:
             InputError: for samples out of range, or that share no base.
         """
+        _check_format("fmt", fmt)
         values = integers("samples", samples, 3)
         if len(values) != fmt.samples:
             raise InputError(f"samples: got {len(values)} of a value; allowed: {fmt.samples}")
         low, high = int(values.min()), int(values.max())
         if low < fmt.low or high > fmt.high:
             raise InputError(f"samples: got values from {low} to {high}; allowed: {fmt.low} to {fmt.high}")
-        words = {} if table is None else {"table": np.asarray(table)}
+        words: dict[str, Any] = {} if table is None else {"table": table}
         return cls(fmt, values.shape[2], packed(values, fmt), uses=uses, **words)
 
     @property
@@ -299,7 +313,11 @@ class PackedRows:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write the rows to a file that `load` maps into memory."""
+        """Write the rows to a file that `load` maps into memory.
+
+        Raises:
+            InputError: if the file cannot be written.
+        """
         from sim.row_files import write_rows
 
         write_rows(self, Path(path))

@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ def some_samples(fmt: RowFormat, rows: int, columns: int, seed: int = 0) -> np.n
         base = values.integers(fmt.low, fmt.high, (1, rows, columns))
         return base + values.integers(0, 2, (fmt.samples, rows, columns))
     return values.integers(fmt.low, fmt.high, (fmt.samples, rows, columns), endpoint=True)
+
+
+def pair(**own: Any) -> PackedRows:
+    """One value of two samples."""
+    return PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2), **own)
 
 
 def refusal(make) -> str:
@@ -187,6 +193,23 @@ def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(tmp_path: Path) 
     assert "No such file" in refusal(lambda: PackedRows.load(path))
 
 
+def test_a_file_that_cannot_be_written_is_refused_in_one_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    for path, what in ((tmp_path, "Is a directory"), (tmp_path / "none" / "rows.bin", "No such file or directory")):
+        expected = f"{path}: got {what}; allowed: a file that can be written"
+        assert refusal(lambda path=path: pair().save(path)) == expected
+    assert not [*tmp_path.iterdir(), *tmp_path.parent.glob("*.part")]
+
+
+def test_rows_may_be_saved_over_the_file_that_they_are_a_map_of(tmp_path: Path) -> None:
+    path = tmp_path / "rows.bin"
+    fmt = RowFormat(bits=8)
+    PackedRows.pack(some_samples(fmt, 5000, 20), fmt).save(path)
+    before, loaded = path.read_bytes(), PackedRows.load(path)
+    loaded.save(path)
+    assert path.read_bytes() == before
+    assert PackedRows.load(path).data.tobytes() == loaded.data.tobytes()
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [
@@ -204,10 +227,19 @@ def test_a_file_that_is_not_what_it_says_is_refused_in_one_line(tmp_path: Path) 
         (lambda: PackedRows.pack([[[0]]], RowFormat(bits=2)), "samples: got 1 of a value; allowed: 2"),
         (lambda: PackedRows.pack([[[0.5]], [[1.0]]], RowFormat(bits=2)), "samples: got dtype float64"),
         (lambda: PackedRows(RowFormat(bits=2), 4, np.zeros((1, 4), np.uint8)), "rows.data: got uint8 of shape (1, 4)"),
-        (lambda: PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2), [[0, 1]]), "rows.table: got shape (1, 2)"),
-        (lambda: PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2), uses=(0, 2)), "rows.uses: got 2; allowed"),
-        (lambda: PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2)).decode(1), "index: got 1; allowed: a whole number"),
-        (lambda: PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2)).decode(-1), "index: got -1; allowed"),
+        (lambda: pair(table=[[0, 1]]), "rows.table: got shape (1, 2)"),
+        (lambda: pair(uses=(0, 2)), "rows.uses: got 2; allowed"),
+        (lambda: pair(uses=(0,)), "rows.uses: got (0,); allowed: two numbers"),
+        (lambda: pair(uses=(0, 1, 1)), "rows.uses: got (0, 1, 1); allowed: two numbers"),
+        (lambda: pair(uses=1), "rows.uses: got 1; allowed: two numbers"),
+        (lambda: pair(uses="01"), "rows.uses: got '0'; allowed: a whole number from 0 to 1"),
+        (lambda: pair(table=[]), "rows.table: got an empty array of shape (0,)"),
+        (lambda: pair(table=[[0], [1, 2]]), "rows.table: got rows of different lengths"),
+        (lambda: replace(pair(), scale="x"), "rows.scale: got str; allowed: real numbers"),
+        (lambda: PackedRows.pack([[[0]]], 3), "fmt: got int; allowed: RowFormat"),
+        (lambda: PackedRows(3, 1, np.zeros((1, 1), np.uint8)), "rows.fmt: got int; allowed: RowFormat"),
+        (lambda: pair().decode(1), "index: got 1; allowed: a whole number"),
+        (lambda: pair().decode(-1), "index: got -1; allowed"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(make, text: str) -> None:
