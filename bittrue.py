@@ -23,6 +23,7 @@ from algorithms.samples import DataSpec, HeldOut, Samples, Scaling, load_samples
 from algorithms.trace import EpochRecord, State, Trace
 from algorithms.training import algorithm_names, train
 from algorithms.zipml.levels import column_levels, levels_of, mean_variance
+from algorithms.zipml.sampling import HostWords, Sampler
 from reports import rtl_backend
 from rtl_models.reference_models import DotProductModel, GeneratorModel, MacModel, RequantizerModel, Scoreboard
 from sim import engine
@@ -80,6 +81,7 @@ __all__ = [
     "Generator",
     "GeneratorModel",
     "HeldOut",
+    "HostWords",
     "Increment",
     "InputError",
     "LeastSquares",
@@ -111,6 +113,7 @@ __all__ = [
     "Role",
     "Rounding",
     "RowFormat",
+    "Sampler",
     "Samples",
     "Scaling",
     "Scoreboard",

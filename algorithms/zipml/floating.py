@@ -14,7 +14,7 @@ from algorithms.points import Parameters, Point, Points, SampleLevels, Sampling
 from algorithms.problems import Problem
 from algorithms.svrg import FloatRun, require_no_datapath
 from algorithms.zipml.nonlinear import chebyshev
-from algorithms.zipml.sampling import BLOCK, HostWords, Sampler, Scaling
+from algorithms.zipml.sampling import BLOCK, HostWords, LargestLevel, Sampler
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
 from sim.formats import QFormat
@@ -65,7 +65,7 @@ class _Epochs:
             if levels is SampleLevels.OPTIMAL:
                 sampler = Sampler.with_levels(rows, bits, LEVEL_WORDS, samples=count)
             else:
-                sampler = Sampler.uniform(rows, bits, scaling=Scaling.COLUMN, samples=count)
+                sampler = Sampler.uniform(rows, bits, scaling=LargestLevel.COLUMN, samples=count)
             known = cls.alive[key] = cls(rows, sampler, seed)  # it holds the rows, so that their id stays theirs
         return known
 

@@ -10,8 +10,8 @@ from sim.kernels import kernel
 
 
 @kernel
-def _cost(x: Any, counts: Any, sums: Any, squares: Any, i: Any, j: Any) -> Any:
-    """Return the summed variance of the points above x[i] up to x[j] under levels at both."""
+def interval_cost(x: Any, counts: Any, sums: Any, squares: Any, i: Any, j: Any) -> Any:
+    """Return V(i, j), the summed variance of the points above x[i] up to x[j] under levels at both."""
     number, first, second = counts[j] - counts[i], sums[j] - sums[i], squares[j] - squares[i]
     return (x[i] + x[j]) * first - number * x[i] * x[j] - second
 
@@ -39,7 +39,7 @@ def divide_and_conquer(x: Any, counts: Any, sums: Any, squares: Any, intervals: 
                 high = np.int64(best[q, j + stride]) if j + stride < size else j
                 least, where = np.inf, low
                 for i in range(low, min(high, j) + 1):
-                    total = before[i] + _cost(x, counts, sums, squares, i, j)
+                    total = before[i] + interval_cost(x, counts, sums, squares, i, j)
                     if total < least:
                         least, where = total, np.int64(i)
                 now[j] = least

@@ -27,10 +27,12 @@ from sim.rows import PackedRows
 Words = NDArray[np.int64]
 BLOCK = 1 << 20
 """Values whose random words are drawn together."""
+LARGEST_EXPONENT = 400
+"""Bound on the magnitude of what is sampled, 2^±400: so that variances are neither past float64 nor lost."""
 
 
-class Scaling(StrEnum):
-    """What the largest level is."""
+class LargestLevel(StrEnum):
+    """What the largest of evenly spaced levels is."""
 
     ALL = "all"
     """The largest magnitude of all values: data words of one scale, as the engine has them."""
@@ -87,6 +89,9 @@ def quantized_vector(values: ArrayLike, intervals: int, random: RandomSource, *,
         random: random words, one a value.
         bucket: values that share a norm; 0: all.
 
+    Raises:
+        InputError: for values that are not finite, or a norm past float64.
+
     Example:
         >>> from sim.random_bits import RandomWords
         >>> quantized_vector([3.0, 4.0], 1, RandomWords([0, 7], 3))
@@ -101,13 +106,25 @@ def quantized_vector(values: ArrayLike, intervals: int, random: RandomSource, *,
     out = np.zeros_like(vector)
     for start in range(0, len(vector), bucket):
         part = slice(start, start + bucket)
-        norm = float(np.sqrt(np.square(vector[part]).sum()))
+        with np.errstate(over="ignore"):
+            norm = float(np.sqrt(np.square(vector[part]).sum()))
+        if norm == np.inf:
+            raise InputError("values: got a norm past float64; allowed: values whose squares it holds")
         if norm > 0.0:
             size = np.minimum(np.abs(vector[part]) / norm, 1.0) * intervals
             level = np.minimum(np.floor(size), intervals - 1)
             up = rounds_up(size - level, words[part], bits)
             out[part] = norm * np.sign(vector[part]) * (level + up) / intervals
     return out
+
+
+def _largest(rows: Floats, axis: int | None = None) -> Floats:
+    """Return the largest magnitudes along an axis, or of all rows, in as many dimensions."""
+    largest: Floats = np.abs(rows).max(axis=axis, keepdims=True)
+    low, high = 2.0**-LARGEST_EXPONENT, 2.0**LARGEST_EXPONENT
+    for bad in largest[(largest > high) | ((largest > 0.0) & (largest < low))][:1]:
+        raise InputError(f"features: got {bad} as largest magnitude; allowed: 0, or {low:.2g} to {high:.2g}")
+    return largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +151,7 @@ class Sampler:
         features: ArrayLike,
         bits: int,
         *,
-        scaling: Scaling | str = Scaling.ALL,
+        scaling: LargestLevel | str = LargestLevel.ALL,
         signed: bool = True,
         samples: int = 2,
         base: Base | str = Base.SHARED,
@@ -154,14 +171,15 @@ class Sampler:
             lanes: columns a beat.
 
         Raises:
-            InputError: for features that are not finite, or negative ones without sign.
+            InputError: for features that are not finite, whose largest magnitude is neither 0 nor within 2^±400, or
+                negative ones without sign.
         """
         rows = real_rows("features", features)
         fmt = RowFormat(bits=bits, samples=samples, base=mode_of(Base, "base", base), signed=signed, lanes=lanes)
         if not signed and (rows < 0).any():
             raise InputError(f"features: got {rows.min()}; allowed: no negative numbers with unsigned samples")
-        axis = {Scaling.ALL: None, Scaling.COLUMN: 0, Scaling.ROW: 1}[mode_of(Scaling, "scaling", scaling)]
-        largest = np.abs(rows).max(axis=axis, keepdims=True)
+        axes = {LargestLevel.ALL: None, LargestLevel.COLUMN: 0, LargestLevel.ROW: 1}
+        largest = _largest(rows, axes[mode_of(LargestLevel, "scaling", scaling)])
         step = np.where(largest > 0.0, largest, 1.0) / fmt.high
         position = np.clip(rows / step, -fmt.high, fmt.high)
         below = np.clip(np.floor(position), fmt.low, fmt.high - 1)
@@ -187,13 +205,16 @@ class Sampler:
             method: how levels are chosen, all but greedy merging, which takes more of them.
             samples: samples of a value, k.
             lanes: columns a beat.
+
+        Raises:
+            InputError: for features that are not finite, or whose largest magnitude is neither 0 nor within 2^±400.
         """
         rows = real_rows("features", features)
         method = mode_of(Method, "method", method)
         if method is Method.GREEDY:
             raise InputError("method: got 'greedy', which takes up to 4k intervals; allowed: another one")
         fmt = RowFormat(bits=bits, samples=samples, lanes=lanes)
-        largest = float(np.abs(rows).max())
+        largest = float(_largest(rows).item())
         step = (largest or 1.0) / words.high
         position = rows / step
         table = np.zeros((rows.shape[1], fmt.levels), np.int64)

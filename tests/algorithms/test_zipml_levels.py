@@ -108,8 +108,51 @@ def test_the_grid_stays_within_its_bound(points: list[int], intervals: int, cand
 def test_greedy_merging_stays_within_twice_the_optimum(draw: str, intervals: int, seed: int) -> None:
     points = getattr(np.random.default_rng(seed), draw)(size=400)
     levels = levels_of(points, intervals, "greedy")
-    assert len(levels) - 1 <= 4 * intervals
+    assert len(levels) - 1 == 4 * intervals  # where 2k − 1 pairs stay apart, as the proof needs, merging ends here
     assert mean_variance(points, levels) <= 2 * mean_variance(points, levels_of(points, intervals)) + 1e-12
+
+
+@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize(
+    ("points", "exponent"),
+    [
+        ([0, 1, 2, 4], -1074),  # the smallest numbers that float64 holds
+        ([-4, 0, 1, 4], 1021),  # ±2^1023: their distance is past float64
+        ([-1, 1], 1023),
+        ([1, 2, 5, -9], 660),
+        ([1, 2, 5, 9], -700),
+        ([2**52, 2**52 + 1, 2**52 + 3, 2**52 + 4], 0),
+    ],
+)
+def test_levels_of_the_smallest_and_largest_numbers_are_those_of_common_ones(
+    method: Method, points: list[int], exponent: int
+) -> None:
+    common = [point - min(points) for point in points] if exponent == 0 else points
+    levels = levels_of(np.ldexp(np.array(points, float), exponent), 2, method, candidates=4)
+    expected = levels_of(np.array(common, float), 2, method, candidates=4)
+    rounded = np.ldexp(expected + (points[0] if exponent == 0 else 0), exponent)  # to the numbers that there are
+    assert levels.tolist() == np.unique(rounded).tolist()
+
+
+def test_a_variance_past_float64_is_refused_and_one_within_it_is_right() -> None:
+    points, levels = np.array([0.0, 1.0, 3.0]), np.array([0.0, 4.0])
+    for exponent in (-500, 0, 511):
+        variance = mean_variance(np.ldexp(points, exponent), np.ldexp(levels, exponent))
+        assert variance == np.ldexp(2.0, 2 * exponent)
+    with pytest.raises(InputError, match=r"^levels: got 0.0 to 1.07.*e\+301; allowed: intervals whose squares float64"):
+        mean_variance(np.ldexp(points, 998), np.ldexp(levels, 998))
+
+
+def test_the_grid_sorts_candidates_and_no_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    sorted_sizes, unique = [], np.unique
+
+    def counted(values: np.ndarray) -> np.ndarray:
+        sorted_sizes.append(values.size)
+        return unique(values)
+
+    monkeypatch.setattr(np, "unique", counted)
+    levels_of(np.random.default_rng(0).normal(size=1000), 7, "grid", candidates=64)
+    assert max(sorted_sizes) <= 65
 
 
 def test_levels_beat_uniform_ones_on_skewed_columns_as_measured() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from algorithms.curves import Floats
 from algorithms.zipml import estimators
 from algorithms.zipml.levels import Method
-from algorithms.zipml.sampling import HostWords, Sampler, Scaling, quantized_vector, rounds_up
+from algorithms.zipml.sampling import HostWords, LargestLevel, Sampler, quantized_vector, rounds_up
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.random_bits import RandomWords
@@ -95,9 +95,9 @@ def test_end_to_end_over_every_outcome_of_data_model_and_gradient() -> None:
 
 @given(
     values=st.lists(st.integers(-16, 16), min_size=1, max_size=3), bits=st.integers(2, 3),
-    scaling=st.sampled_from(Scaling),
+    scaling=st.sampled_from(LargestLevel),
 )  # fmt: skip
-def test_a_draw_is_unbiased_over_all_random_words(values: list[int], bits: int, scaling: Scaling) -> None:
+def test_a_draw_is_unbiased_over_all_random_words(values: list[int], bits: int, scaling: LargestLevel) -> None:
     """The mean of the decoded samples over all words is the row, an identity between dyadic numbers."""
     row = np.array(values) / 16.0
     row[0] = np.copysign(1.0, row[0])
@@ -172,7 +172,7 @@ def test_golden_values_and_buckets() -> None:
 
 
 def test_zeros_constants_and_single_rows() -> None:
-    for scaling in Scaling:
+    for scaling in LargestLevel:
         sampler = Sampler.uniform([[0.0, 0.0], [0.0, 2.0]], 2, scaling=scaling)
         rows = sampler.draw(RandomWords(np.full(8, 7), 3))
         assert sampler.values(rows.dot).tolist() == [[0.0, 0.0], [0.0, 2.0]]
@@ -195,6 +195,13 @@ def test_zeros_constants_and_single_rows() -> None:
         (lambda: Sampler.uniform([[1.0]], 2, scaling="rows"), "scaling: got 'rows'; allowed: all, column, row"),
         (lambda: Sampler.with_levels([[1.0]], 2, QFormat(8, 0), method="greedy"), "method: got 'greedy'"),
         (lambda: Sampler.with_levels([[-np.inf]], 2, QFormat(8, 0)), r"features\[0, 0\]: got -inf; allowed: finite"),
+        (
+            lambda: Sampler.uniform([[0.0, 1e200]], 4),
+            r"features: got 1e\+200 as largest magnitude; allowed: 0, or 3.9e",
+        ),
+        (lambda: Sampler.uniform([[5e-324, 0.0], [1.0, 2.0]], 4, scaling="row"), "features: got 5e-324 as largest"),
+        (lambda: Sampler.with_levels([[-1e200]], 4, QFormat(8, 0)), r"features: got 1e\+200 as largest magnitude"),
+        (lambda: quantized_vector([3e200, 1.0], 1, RandomWords([0], 1)), "values: got a norm past float64; allowed"),
         (lambda: quantized_vector([0.0, np.inf], 1, RandomWords([0], 1)), r"values\[1\]: got inf; allowed: finite"),
         (lambda: quantized_vector([[1.0]], 1, RandomWords([0], 1)), r"values: got shape \(1, 1\); allowed: \(n,\)"),
         (lambda: quantized_vector([1.0], 0, RandomWords([0], 1)), "intervals: got 0; allowed: a whole number"),
@@ -205,8 +212,24 @@ def test_bad_input_is_refused_in_one_line(make, text: str) -> None:
         make()
 
 
-@pytest.mark.parametrize("scaling", Scaling)
-def test_drawn_rows_know_what_they_are_worth(scaling: Scaling) -> None:
+@pytest.mark.parametrize("exponent", [-395, 395])
+@pytest.mark.parametrize("levels", ["uniform", "optimal"])
+def test_very_small_and_very_large_features_are_sampled_as_others_are(levels: str, exponent: int) -> None:
+    """By a power of two: the same codes, and numbers that many times as large."""
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+
+    def sampler(rows: Floats) -> Sampler:
+        return Sampler.uniform(rows, 4) if levels == "uniform" else Sampler.with_levels(rows, 4, QFormat(8, 0))
+
+    common, scaled = sampler(rows), sampler(np.ldexp(rows, exponent))
+    assert scaled.draw(HostWords(0, 1)).data.tolist() == common.draw(HostWords(0, 1)).data.tolist()
+    assert scaled.nearest().tolist() == np.ldexp(common.nearest(), exponent).tolist()
+    assert scaled.variances().tolist() == np.ldexp(common.variances(), 2 * exponent).tolist()
+    assert scaled.noise() == common.noise()
+
+
+@pytest.mark.parametrize("scaling", LargestLevel)
+def test_drawn_rows_know_what_they_are_worth(scaling: LargestLevel) -> None:
     rows = np.random.default_rng(0).normal(size=(30, 4))
     sampler = Sampler.uniform(rows, 4, scaling=scaling)
     drawn = sampler.draw(HostWords(0, 1))
@@ -214,18 +237,18 @@ def test_drawn_rows_know_what_they_are_worth(scaling: Scaling) -> None:
     assert (drawn.values(1) == sampler.values(drawn.words(1))).all()
 
 
-@pytest.mark.parametrize("scaling", Scaling)
+@pytest.mark.parametrize("scaling", LargestLevel)
 @pytest.mark.parametrize("bits", [2, 3, 8])
-def test_the_variance_of_a_row_is_at_most_a_quarter_of_its_intervals_squared(bits: int, scaling: Scaling) -> None:
+def test_the_variance_of_a_row_is_at_most_a_quarter_of_its_intervals_squared(bits: int, scaling: LargestLevel) -> None:
     """Σ D ≤ Σ M²/4s², with equality half-way between levels."""
     rows = np.random.default_rng(0).normal(size=(50, 6))
     rows[:, 0] = np.abs(rows).max() * np.where(np.arange(50) % 2, 1, -1)
     s = 2 ** (bits - 2)
-    axis = {Scaling.ALL: None, Scaling.COLUMN: 0, Scaling.ROW: 1}[scaling]
+    axis = {LargestLevel.ALL: None, LargestLevel.COLUMN: 0, LargestLevel.ROW: 1}[scaling]
     bound = np.broadcast_to(np.abs(rows).max(axis=axis, keepdims=True) ** 2 / (4 * s**2), rows.shape)
     sampler = Sampler.uniform(rows, bits, scaling=scaling)
     assert (sampler.variances().sum(axis=1) <= bound.sum(axis=1) * (1 + 1e-12)).all()
-    halves = Sampler.uniform([[1.0, -1.0, 0.5 / s, -0.5 / s]], bits, scaling=scaling if axis != 0 else Scaling.ALL)
+    halves = Sampler.uniform([[1.0, -1.0, 0.5 / s, -0.5 / s]], bits, scaling=scaling if axis != 0 else LargestLevel.ALL)
     assert halves.variances()[0].tolist() == [0.0, 0.0, 0.25 / s**2, 0.25 / s**2]
 
 
