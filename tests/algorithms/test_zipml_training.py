@@ -16,7 +16,7 @@ from algorithms.problems import LeastSquares, LeastSquaresSvm, Logistic, Problem
 from algorithms.samples import DataSpec, load_samples
 from algorithms.training import least_loss, train
 from algorithms.zipml import estimators
-from algorithms.zipml.floating import BUCKET, FloatSamples
+from algorithms.zipml.floating import FloatSamples
 from algorithms.zipml.sampling import HostWords, Sampler, quantized_vector
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob, EpochResult
@@ -49,7 +49,16 @@ def test_float_runs_equal_the_estimators_step_for_step(
 ) -> None:
     if sampling == Sampling.FULL and levels is SampleLevels.OPTIMAL:
         return
-    problem = least_squares(20, 5)
+    check_against_the_estimators(least_squares(20, 5), sampling, model_bits, gradient_bits, levels)
+
+
+def test_gradients_of_many_columns_have_a_norm_for_every_128_of_them() -> None:
+    check_against_the_estimators(least_squares(20, 300), "double", 6, 4, SampleLevels.UNIFORM)
+
+
+def check_against_the_estimators(
+    problem: LeastSquares, sampling: str, model_bits: int | None, gradient_bits: int | None, levels: SampleLevels
+) -> None:
     bits = None if sampling == Sampling.FULL else 3
     own: dict[str, Any] = {"sampling": sampling, "sample_bits": bits, "levels": levels}
     trace = train(problem, "zipml_float", **RUN, **own, model_bits=model_bits, gradient_bits=gradient_bits)
@@ -63,7 +72,7 @@ def test_float_runs_equal_the_estimators_step_for_step(
         words = RandomWords(sources[number].take(len(values))[0], 32)
         return quantized_vector(values, 2 ** (bits - 1) - 1, words, bucket=bucket)
 
-    w = np.zeros(5)
+    w = np.zeros(problem.shape[1])
     for _ in range(RUN["epochs"]):
         held = samples.draw()
         updates, dots = held[-1], held[0]
@@ -77,7 +86,7 @@ def test_float_runs_equal_the_estimators_step_for_step(
                     g = estimators.symmetric(updates[i], dots[i], near, target)
                 case _:
                     g = estimators.double(updates[i], dots[i], near, target)
-            w = w - RUN["step"] * rounded(g, gradient_bits, 3, BUCKET)
+            w = w - RUN["step"] * rounded(g, gradient_bits, 3, 128)
     assert trace.w == pytest.approx(w, rel=1e-9, abs=1e-12)
 
 
