@@ -35,7 +35,6 @@ def vectors(
     Stimuli and reference are those of `bittrue verify`. Every file says at its head what it holds.
     """
     from reports import command_line
-    from reports.vectors import write_vectors
     from reports.verify import foreign_request, requests
     from sim.errors import InputError, whole_number
 
@@ -52,6 +51,7 @@ def vectors(
     (chosen,) = request.configurations
     path = chosen.datapath.replace(name=chosen.name)
 
+    from reports.vectors import write_vectors
     from rtl_models.foreign import ForeignModule
     from rtl_models.vectors import foreign_vectors
     from rtl_models.vectors import vectors as make

@@ -82,6 +82,9 @@ def verify(
     check_writable(json, junit, markdown)
     whole_number("timeout", timeout, 1, 10**6)
     if engine:
+        from rtl_models.toolchain import require_modules
+
+        require_modules()
         from reports.engine_report import show_engine
 
         counts = (transactions, timeout)
