@@ -11,6 +11,7 @@ import tomli_w
 import bittrue as bt
 from algorithms.data import load_problem
 from algorithms.training import train
+from reports.explorer import record_of
 from reports.series import steps_of
 from reports.shipped import study_names
 from reports.study import Study
@@ -237,6 +238,15 @@ SEVERAL = {key: value for key, value in SMALL.items() if key != "data"} | {
 def problems(**changes):
     """The second problem with other fields."""
     return {"problem": [SEVERAL["problem"][0], SEVERAL["problem"][1] | changes]}
+
+
+@pytest.mark.parametrize("name", [name for name in study_names() if name.startswith("engine-")])
+def test_what_the_circuit_repeats_are_trainings_that_train(name):
+    """Words that saturate all the time are equal whatever the circuit does with them."""
+    for run in Study.load(name).runs:
+        record = record_of(run)
+        first, *_, last = (epoch["gradient_norm"] for epoch in record["epochs"])
+        assert (record["state"] in ("running", "saturating", "converged"), last < first / 3) == (True, True), run.point
 
 
 def test_a_study_of_several_problems_is_one_for_each_of_them():
