@@ -51,6 +51,8 @@ def show_engine(
     whole_number("epochs", epochs, 1, 1000)
     if records is not None and len(sources) > 1:
         raise InputError(f"records: got {records} with {len(sources)} studies; allowed: with one")
+    if records is not None and rtl is not None:
+        raise InputError(f"records: got {records} with rtl {rtl}; allowed: with the package's own circuit")
     require_sources(rtl)
     studies = [Study.load(source) for source in sources]
     runs = [one for study in studies for one in engine_runs(study, point, seed)]
@@ -99,9 +101,8 @@ def mark(store: Store, checks: Sequence[EngineCheck]) -> None:
         store: of its records.
         checks: of its points; a mark that says the same as before is not written again.
     """
-    marked = store.checked_epochs
     for check in checks:
-        before = marked.get(check.run.key, 0)
+        before = store.repeated(check.circuit).get(check.run.key, 0)
         if (check.failure and before) or (not check.failure and check.epochs > before):
             store.checked.append(check.as_dict())
 

@@ -12,7 +12,7 @@ from typing import Any
 from algorithms.data import load_problem
 from algorithms.training import algorithm_of, train
 from reports.engine_waveforms import keep_waves
-from reports.rtl_backend import build_circuit, run_on_circuit
+from reports.rtl_backend import build_circuit, circuit_digest, run_on_circuit
 from reports.series import steps_of
 from reports.study import Run, Study
 from sim.engine import EpochJob, EpochResult, run
@@ -32,6 +32,7 @@ class EngineCheck:
     Attributes:
         run: the point, with data and seed.
         epochs: epochs trained.
+        circuit: digest of the circuit's sources.
         loops: inner loops compared: an epoch each, times the classes.
         words: model words compared.
         cycles: clock cycles of the circuit.
@@ -42,6 +43,7 @@ class EngineCheck:
 
     run: Run
     epochs: int
+    circuit: str
     loops: int = 0
     words: int = 0
     cycles: int = 0
@@ -54,8 +56,9 @@ class EngineCheck:
         point = self.run.point
         return {
             "key": self.run.key, "point": point.label, "lanes": point.datapath.lanes if point.datapath else 0,
-            "seed": self.run.seed, "epochs": self.epochs, "loops": self.loops, "words": self.words,
-            "cycles": self.cycles, "seconds": round(self.seconds, 1), "model_seconds": round(self.model_seconds, 4),
+            "seed": self.run.seed, "circuit": self.circuit, "epochs": self.epochs, "loops": self.loops,
+            "words": self.words, "cycles": self.cycles, "seconds": round(self.seconds, 1),
+            "model_seconds": round(self.model_seconds, 4),
             "co_simulated": not self.failure, "failure": self.failure,
         }  # fmt: skip
 
@@ -179,16 +182,18 @@ def verify_runs(runs: list[Run], epochs: int, folder: Path, rtl: Path | None = N
         folder: for what shows a difference, in a folder of its run's key each.
         rtl: folder of the circuit's sources; the package's own by default.
     """
+    circuit = circuit_digest(rtl)
     for one in runs:
         parameters = dict(one.point.parameters)
         problem = load_problem(one.data, one.loss, one.ridge)
         if "epoch_length" in parameters:
             parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
         parameters["epochs"] = min(epochs, parameters["epochs"])
-        comparison = _Comparison(EngineCheck(one, parameters["epochs"]), folder / one.key, rtl)
+        comparison = _Comparison(EngineCheck(one, parameters["epochs"], circuit), folder / one.key, rtl)
         with suppress(_Parted):
-            train(
+            trace = train(
                 problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,
                 **parameters,
             )  # fmt: skip
+            comparison.check.epochs = len(trace.epochs) - 1  # fewer where the training ended early
         yield comparison.check

@@ -71,7 +71,7 @@ def exploration_table(study: Study, shown: Sequence[Outcome], title: str, width:
     if "unit gates" in cells:
         notes.append(f"unit gates: {LABEL}")
     if "on circuit" in cells:
-        notes.append("on circuit: runs that it repeated word for word")
+        notes.append("on circuit: epochs that it repeated word for word, of those of all runs")
     if left_out:
         notes.append(f"no room for: {', '.join(left_out)}")
     table.caption, table.caption_justify = "; ".join(notes), "left"
@@ -99,7 +99,7 @@ def _cells(study: Study, shown: Sequence[Outcome], base: Outcome | None) -> dict
         f"− {study.head.baseline}": ["–" if base is None else _difference(study, outcome, base) for outcome in shown],
         "bits moved": [_figure(outcome.value("bits_moved")) for outcome in shown],
         "unit gates": ["–" if outcome.cost is None else f"{outcome.cost.total_gates:,}" for outcome in shown],
-        "on circuit": [f"{o.co_simulated}/{len(o.records)}" if o.co_simulated else "–" for o in shown],
+        "on circuit": [f"{o.co_simulated}/{o.epochs}" if o.co_simulated else "–" for o in shown],
         "state": [outcome.state for outcome in shown],
     }
 
@@ -237,7 +237,8 @@ def summary(study: Study, every: Sequence[Outcome], best: Sequence[Outcome]) -> 
                 "runs": [record["key"] for record in outcome.records],
                 "state": outcome.state,
                 "on_front": id(outcome) in chosen,
-                "co_simulated": outcome.co_simulated,
+                "epochs": outcome.epochs,
+                "co_simulated_epochs": outcome.co_simulated,
                 **{name: _plain(outcome.value(name)) for name in COLUMNS},
             }
             for outcome in every

@@ -105,6 +105,7 @@ def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | No
     from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
     from reports.files import write_json
     from reports.pareto import front, outcomes
+    from reports.rtl_backend import circuit_digest
     from reports.sample_figures import draw_convergence, draw_samples
 
     points = outcomes(study, store)
@@ -123,9 +124,8 @@ def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | No
                   highlight=False, markup=False, soft_wrap=True)  # fmt: skip
     for line in refusals(points):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
-    if store.checked_epochs:
-        count = len(store.checked_epochs.keys() & store.by_key.keys())
-        out.print(f"co-simulated on the circuit: {count} of {len(store.by_key)} runs", highlight=False)
+    if store.checked.entries:
+        out.print(circuit_line(store, circuit_digest()), highlight=False)
     figures = [folder / "curves.png", folder / "tradeoffs.png"]
     draw_curves(study, points, figures[0])
     draw_tradeoffs(study, points, best, figures[1])
@@ -135,6 +135,25 @@ def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | No
     if json is not None:
         write_json(json, summary(study, points, best))
     return figures
+
+
+def circuit_line(store: Store, circuit: str) -> str:
+    """Return a line that says how much of the records the circuit repeated.
+
+    Args:
+        store: records and marks.
+        circuit: digest of its sources.
+    """
+    from reports.pareto import trained_epochs
+
+    repeated, runs = store.repeated(circuit), store.by_key
+    epochs = {key: trained_epochs(record) for key, record in runs.items()}
+    done = {key: min(repeated.get(key, 0), count) for key, count in epochs.items()}
+    whole = sum(0 < done[key] == count for key, count in epochs.items())
+    line = f"repeated on the circuit: {sum(done.values())} of {sum(epochs.values())} epochs"
+    line += f", {whole} of {len(runs)} runs whole"
+    others = len(store.only_of_others(circuit) & runs.keys())
+    return line + (f"; {others} only on another circuit, whose sources differ" if others else "")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from algorithms.data import Loss
 from algorithms.trace import State
 from algorithms.training import link_of
 from reports.explorer import REFUSED, solved
+from reports.rtl_backend import circuit_digest
 from reports.series import Point
 from reports.store import Store
 from reports.study import Study
@@ -32,13 +33,18 @@ class Outcome:
         point: the point.
         records: one a replicate, in the order of the study's replicates.
         minima: f* of each record's problem; NaN where it is not known.
-        co_simulated: runs whose first epochs the circuit repeated, equal in every word.
+        co_simulated: epochs of all runs that the circuit repeated, equal in every word.
     """
 
     point: Point
     records: list[dict[str, Any]] = field(repr=False)
     minima: list[float] = field(repr=False)
     co_simulated: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all runs."""
+        return sum(map(trained_epochs, self.records))
 
     @property
     def state(self) -> str:
@@ -108,12 +114,17 @@ class Outcome:
         return median(sums) if sums else math.nan
 
 
+def trained_epochs(record: dict[str, Any]) -> int:
+    """Return the epochs of a run: what a record has of each, less the one that only tells how it ended."""
+    return max(len(record["epochs"]) - 1, 0)
+
+
 def outcomes(study: Study, store: Store) -> list[Outcome]:
     """Return every point that has a record, in the study's order; of tuned values the best of each group.
 
     The best has the smallest median of the study's first objective, the first of equals.
     """
-    by_key, checked = store.by_key, store.checked_epochs
+    by_key, repeated = store.by_key, store.repeated(circuit_digest())
     minima = {entry["key"]: _number(entry["minimum"]) for entry in store.minima.entries}
     runs: dict[int, list[Any]] = {id(point): [] for point in study.points}
     for run in study.runs:
@@ -124,7 +135,7 @@ def outcomes(study: Study, store: Store) -> list[Outcome]:
             point,
             [by_key[run.key] for run in runs[id(point)]],
             [minima.get(solved(run).key, math.nan) for run in runs[id(point)]],
-            sum(run.key in checked for run in runs[id(point)]),
+            sum(min(repeated.get(run.key, 0), trained_epochs(by_key[run.key])) for run in runs[id(point)]),
         )
         for point in study.points
         if runs[id(point)]

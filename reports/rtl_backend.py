@@ -56,6 +56,18 @@ def build_circuit(job: EpochJob, rtl: Path | None = None) -> None:
     build(Engine.of_job(job, RTL if rtl is None else rtl.resolve()).design())
 
 
+def circuit_digest(rtl: Path | None = None) -> str:
+    """Return what identifies the circuit's sources, to be kept with what it did.
+
+    Args:
+        rtl: their folder; the package's own by default.
+    """
+    from rtl_models.elaborate import RTL, digest
+    from rtl_models.engine_design import ENGINE
+
+    return digest(ENGINE, RTL if rtl is None else rtl)
+
+
 def register() -> None:
     """Add the backend."""
     register_backend("rtl", run_on_circuit)

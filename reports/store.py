@@ -85,7 +85,7 @@ class Store:
         folder: where records and figures are.
         records: the runs' lines.
         minima: the least losses of the problems.
-        checked: what became of runs on the circuit, by their key; the last line of a run counts.
+        checked: what became of runs on a circuit, by their key; the last line of a run and circuit counts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -99,11 +99,19 @@ class Store:
         """Records by their run's key."""
         return {record["key"]: record for record in self.records.entries}
 
-    @property
-    def checked_epochs(self) -> dict[str, int]:
-        """Epochs that the circuit repeated of each run, by its key; a run that differed later is not among them."""
-        last = {entry["key"]: entry for entry in self.checked.entries}
+    def repeated(self, circuit: str) -> dict[str, int]:
+        """Return the epochs of each run that a circuit repeated, by the run's key.
+
+        Args:
+            circuit: digest of its sources; what others repeated does not count, nor does a run that differed later.
+        """
+        last = {entry["key"]: entry for entry in self.checked.entries if entry.get("circuit") == circuit}
         return {key: entry["epochs"] for key, entry in last.items() if entry["co_simulated"]}
+
+    def only_of_others(self, circuit: str) -> set[str]:
+        """Return the keys of runs that other circuits than this one were tried on, and this one not."""
+        tried = {entry["key"] for entry in self.checked.entries if entry.get("circuit") == circuit}
+        return {entry["key"] for entry in self.checked.entries} - tried
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The widths are those of the SystemVerilog, elaborated by slang; nothing in Pytho
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,17 @@ def sources(folder: Path = RTL, text: str = "") -> list[Path]:
         needed |= found
         texts += [files[name].read_text() for name in found]
     return [file for name, file in files.items() if name in needed]
+
+
+def digest(unit: str, folder: Path = RTL) -> str:
+    """Return what identifies the sources of a unit: 16 hex digits, others where a byte of them differs.
+
+    Args:
+        unit: name of the module; those that it needs and the package count with it.
+        folder: where the sources are.
+    """
+    parts = [part for file in sources(folder, unit) for part in (file.name.encode(), file.read_bytes())]
+    return hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()[:16]
 
 
 def literal(value: Any) -> str:

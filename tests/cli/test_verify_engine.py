@@ -57,10 +57,9 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
     patch = ROOT / "tests" / "cosim" / "engine_bugs" / "second_row_used_for_the_dot.patch"
     subprocess.run(["git", "apply", "-p1", str(patch)], cwd=tmp_path / "rtl", check=True)
     point = ("--engine", "engine-diabetes", "--point", "ZipML 4 lanes 16", "--epochs", "1")
-    done = program("verify", *point, "--rtl", "rtl", "--out", "kept", "--records", "study", "--json", "engine.json")
+    done = program("verify", *point, "--rtl", "rtl", "--out", "kept", "--json", "engine.json")
     assert done.code == 1
     assert "0 of 1 points equal" in done.out
-    assert not (tmp_path / "study" / "cosimulated.jsonl").exists()
     [check] = json.loads((tmp_path / "engine.json").read_text())
     place, got, expected = re.search(
         r"; (dot, accumulator: step 1, beat 0): got (-?\d+) \(0b\d+\), expected (-?\d+)", check["failure"]
@@ -113,6 +112,10 @@ def write_study(path):
         (
             ("--engine", "engine-diabetes", "--engine", "engine-digits", "--records", "kept"),
             "records: got kept with 2 studies; allowed: with one",
+        ),
+        (
+            ("--engine", "engine-diabetes", "--rtl", "copy", "--records", "kept"),
+            "records: got kept with rtl copy; allowed: with the package's own circuit",
         ),
         (("--markdown", "t.md"), "markdown: got t.md; allowed: with --engine only"),
         (("--point", "HALP 8/8/8"), "point: got HALP 8/8/8; allowed: with --engine only"),

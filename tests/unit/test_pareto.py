@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 import bittrue as bt
 from algorithms.training import link_of
 from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, summary
+from reports.explore_command import circuit_line
 from reports.explorer import REFUSED, solved
 from reports.files import write_json
 from reports.pareto import STATES, Outcome, front, outcomes, paired_difference
 from reports.sample_figures import draw_convergence, draw_samples, sample_bits, stored_bits
+from reports.store import opened
 from reports.study import OBJECTIVES, Study
 
 TABLE = {
@@ -59,11 +61,11 @@ def outcome_of(records, point=STUDY.points[0], minima=None):
     return Outcome(point, records, [0.0] * len(records) if minima is None else minima)
 
 
-def store_of(records, study=STUDY, minima=None, checked=()):
+def store_of(records, study=STUDY, minima=None, repeated=None):
     keys = {solved(run).key for run in study.runs}
     lines = [{"key": key, "minimum": 0.0} for key in keys] if minima is None else minima
     return SimpleNamespace(by_key={r["key"]: r for r in records}, minima=SimpleNamespace(entries=lines),
-                           checked_epochs=dict.fromkeys(checked, 3))  # fmt: skip
+                           repeated=lambda _: repeated or {})  # fmt: skip
 
 
 # The front
@@ -340,17 +342,33 @@ def test_extremes_can_be_shown_drawn_and_written(tmp_path, case):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_runs_that_the_circuit_repeated_have_a_column():
-    """One that is marked but not recorded counts nowhere; without marks there is no column."""
-    records = [record(run, epoch()) for run in STUDY.runs]
+def test_epochs_that_the_circuit_repeated_have_a_column():
+    """A run that is marked but not recorded counts nowhere; without marks there is no column."""
+    records = [record(run, *[epoch()] * 4) for run in STUDY.runs]
     of_first = runs_of(outcomes(STUDY, store_of(records))[0].point)
-    found = outcomes(STUDY, store_of(records, checked=[of_first[0].key, "another study's"]))
-    assert [outcome.co_simulated for outcome in found] == [1, *[0] * (len(found) - 1)]
+    marks = {of_first[0].key: 2, of_first[1].key: 9, "another study's": 3}
+    found = outcomes(STUDY, store_of(records, repeated=marks))
+    assert [outcome.co_simulated for outcome in found] == [2 + 3, *[0] * (len(found) - 1)]
     table = exploration_table(STUDY, found, "", 200)
     [column] = [column for column in table.columns if column.header == "on\ncircuit"]
-    assert [str(cell) for cell in column.cells] == [f"1/{len(of_first)}", *["–"] * (len(found) - 1)]
-    assert summary(STUDY, found, [])["points"][0]["co_simulated"] == 1
+    assert [str(cell) for cell in column.cells] == [f"5/{3 * len(of_first)}", *["–"] * (len(found) - 1)]
+    assert "on circuit: epochs that it repeated word for word, of those of all runs" in str(table.caption)
+    [first, *_] = summary(STUDY, found, [])["points"]
+    assert (first["co_simulated_epochs"], first["epochs"]) == (5, 3 * len(of_first))
     assert "circuit" not in str(exploration_table(STUDY, outcomes(STUDY, store_of(records)), "", 200).caption)
+
+
+def test_a_line_says_how_much_of_all_records_the_circuit_repeated(tmp_path):
+    with opened(tmp_path, "mine", "") as store:
+        for key in "abcd":
+            store.records.append({"key": key, "problem": {}, "seed": 0, "shape": [1, 1], "one_vs_rest": 0,
+                                  "state": "running", "epochs": [] if key == "d" else [epoch()] * 4})  # fmt: skip
+        for key, epochs, circuit in (("a", 1, "new"), ("b", 3, "new"), ("c", 3, "old"), ("e", 3, "old")):
+            store.checked.append({"key": key, "epochs": epochs, "co_simulated": True, "circuit": circuit})
+        line = "repeated on the circuit: 4 of 9 epochs, 1 of 4 runs whole"
+        assert circuit_line(store, "new") == f"{line}; 1 only on another circuit, whose sources differ"
+        store.checked.append({"key": "c", "epochs": 3, "co_simulated": False, "circuit": "new"})
+        assert circuit_line(store, "new") == line
 
 
 def test_ends_and_variances_are_drawn_where_rows_are_sampled(tmp_path):

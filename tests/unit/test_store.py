@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import bittrue as bt
 from reports import store as store_module
 from reports.engine_report import mark
 from reports.engine_verification import EngineCheck, engine_runs
+from reports.rtl_backend import circuit_digest
 from reports.store import JsonLines, opened
 from reports.study import Study
+from rtl_models.elaborate import RTL
 
 ROOT = Path(bt.__file__).parent
 ENTRIES = [{"key": "a", "loss": 0.1}, {"key": "b", "loss": None, "text": "µ \n \u2028 \r"}, {"key": "c", "list": [1]}]
@@ -344,19 +347,48 @@ def test_an_error_inside_leaves_the_folder_free(tmp_path):
 
 
 def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(tmp_path):
+    """Each circuit has marks of its own: what becomes of another one leaves them as they are."""
     study = Study.load("engine-diabetes")
     run = engine_runs(study)[0]
-    for epochs, failure, lines, marked in (
-        (2, "differs", 0, {}),
-        (2, "", 1, {run.key: 2}),
-        (2, "", 1, {run.key: 2}),
-        (1, "", 1, {run.key: 2}),
-        (3, "", 2, {run.key: 3}),
-        (1, "differs", 3, {}),
-        (1, "differs", 3, {}),
-        (1, "", 4, {run.key: 1}),
+    for circuit, epochs, failure, lines, marked in (
+        ("one", 2, "differs", 0, {}),
+        ("one", 2, "", 1, {run.key: 2}),
+        ("one", 2, "", 1, {run.key: 2}),
+        ("one", 1, "", 1, {run.key: 2}),
+        ("one", 3, "", 2, {run.key: 3}),
+        ("other", 1, "differs", 2, {}),
+        ("other", 1, "", 3, {run.key: 1}),
+        ("other", 1, "differs", 4, {}),
+        ("one", 3, "", 4, {run.key: 3}),
+        ("one", 1, "differs", 5, {}),
+        ("one", 1, "differs", 5, {}),
+        ("one", 0, "", 5, {}),
+        ("one", 1, "", 6, {run.key: 1}),
     ):
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
-            mark(store, [EngineCheck(run, epochs, failure=failure)])
+            mark(store, [EngineCheck(run, epochs, circuit, failure=failure)])
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
-            assert (len(store.checked.entries), store.checked_epochs) == (lines, marked)
+            assert (len(store.checked.entries), store.repeated(circuit)) == (lines, marked)
+
+
+def test_marks_of_another_circuit_are_told_apart(tmp_path):
+    """One of before marks had a digest is of another circuit, too."""
+    lines = [{"key": "a", "epochs": 1, "co_simulated": True, "circuit": "old"},
+             {"key": "b", "epochs": 1, "co_simulated": True},
+             {"key": "a", "epochs": 1, "co_simulated": False, "circuit": "new"},
+             {"key": "c", "epochs": 2, "co_simulated": True, "circuit": "new"}]  # fmt: skip
+    with opened(tmp_path, "mine", TEXT) as store:
+        for line in lines:
+            store.checked.append(line)
+        assert (store.repeated("new"), store.only_of_others("new")) == ({"c": 2}, {"b"})
+        assert (store.repeated("old"), store.only_of_others("old")) == ({"a": 1}, {"b", "c"})
+
+
+def test_the_digest_of_a_circuit_is_that_of_the_sources_it_needs(tmp_path):
+    shutil.copytree(RTL, tmp_path / "rtl")
+    assert circuit_digest(tmp_path / "rtl") == circuit_digest()
+    (tmp_path / "rtl" / "of_nobody.sv").write_text("module of_nobody; endmodule\n")
+    assert circuit_digest(tmp_path / "rtl") == circuit_digest()
+    with (tmp_path / "rtl" / "engine_sequencer.sv").open("a") as file:
+        file.write(" ")
+    assert circuit_digest(tmp_path / "rtl") != circuit_digest()
