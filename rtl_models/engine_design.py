@@ -161,7 +161,7 @@ class Engine:
                 ("increments_i", "increments"), ("written_i", "u_engine.written"), ("model_i", "u_engine.updated"),
                 ("extremes_o", "extremes"),
             ]),
-            "  assign done = u_engine.done;",
+            "  assign done = u_engine.status[DONE];",
             "endmodule",
             "",
         ])  # fmt: skip

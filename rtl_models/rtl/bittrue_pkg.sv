@@ -91,7 +91,8 @@ package bittrue_pkg;
     SEND  = 2'd3
   } engine_command_e;
 
-  /// Bits of STATUS. The errors are of the row stream: a last beat too early, or not marked as last.
+  /// Bits of STATUS: RUNNING from a start on, and DONE in its place when all has ended. The errors are
+  /// of the row stream: a last beat too early, or not marked as last.
   typedef enum logic [1:0] {
     RUNNING    = 2'd0,
     DONE       = 2'd1,
@@ -234,6 +235,11 @@ package bittrue_pkg;
       int unsigned multiply_stages, int unsigned product_stages, int unsigned increment_stages,
       int unsigned model_stages);
     return multiply_stages + product_stages + increment_stages + model_stages;
+  endfunction
+
+  /// Of `engine_counters`: from a flag to the counts that contain it.
+  function automatic int unsigned engine_counters_latency(int unsigned lanes);
+    return adder_tree_latency(lanes, DefaultLevels) + 1;
   endfunction
 
   /// Of the loop of `training_engine`: from a row's last beat taken to the first beat of the model

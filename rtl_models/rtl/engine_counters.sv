@@ -2,8 +2,8 @@
 
 /// Overflows of the training engine by stage, each count stopping at its largest value.
 ///
-/// Lanes are added up in a tree with registers: counts are complete `Latency` cycles behind the
-/// last flag.
+/// Lanes are added up in a tree with registers: counts are complete
+/// bittrue_pkg::engine_counters_latency(Lanes) cycles behind the last flag.
 module engine_counters
   import bittrue_pkg::*;
 #(
@@ -32,7 +32,6 @@ module engine_counters
   output logic [5*32-1:0]       counts_o
 );
 
-  localparam int unsigned Latency = adder_tree_latency(Lanes, DefaultLevels) + 1;
   localparam int unsigned SumWidth = 2 + unsigned'($clog2(Lanes));
 
   saturating_counter #(

@@ -42,8 +42,12 @@ module engine_registers
   output logic                          read_is_allowed_o,
   /// The word of the model at that address.
   input  logic [31:0]                   model_i,
-  /// Values of STATUS, CYCLES, CYCLES_HIGH and the counts of overflows, the first lowest.
-  input  logic [8*32-1:0]               status_i,
+  /// Bits of STATUS, by bittrue_pkg::engine_status_e.
+  input  logic [32'(NO_LAST):0]         status_i,
+  /// Values of CYCLES and CYCLES_HIGH.
+  input  logic [63:0]                   cycles_i,
+  /// Counts of overflows, the first lowest.
+  input  logic [5*32-1:0]               counts_i,
   /// High for the window that a word is written to, by bittrue_pkg::engine_window_e.
   output logic [32'(TABLE):0]           window_write_o,
   /// What a write to CONTROL starts, by bittrue_pkg::engine_command_e.
@@ -70,8 +74,9 @@ module engine_registers
   logic [WindowWidth-1:0] write_word, read_word;
   logic is_running, is_register, is_model;
   logic [Writable-1:0][31:0] registers_q;
+  logic [32*Registers-1:0] registers;
 
-  assign is_running = status_i[8'(RUNNING)];
+  assign is_running = status_i[RUNNING];
   assign write_window = engine_window_e'(write_address_i[EngineAddressWidth-1-:3]);
   assign write_word = write_address_i[2+:WindowWidth];
   assign write_register = engine_register_e'(write_word[4:0]);
@@ -103,6 +108,8 @@ module engine_registers
     end
   end
 
+  assign registers = {counts_i, cycles_i, 32'(status_i), registers_q};
+
   assign columns_o = registers_q[3'(COLUMNS)][ColumnsWidth-1:0];
   assign steps_o = registers_q[3'(STEPS)];
   assign multiplier_o = registers_q[3'(MULTIPLIER)][MultiplierWidth-1:0];
@@ -121,8 +128,7 @@ module engine_registers
     if (is_model) begin
       read_data_o = model_i;
     end else if (is_register) begin
-      if (read_word[4:0] < 5'(Writable)) read_data_o = registers_q[read_word[2:0]];
-      else read_data_o = status_i[32*(32'(read_word)-Writable)+:32];
+      read_data_o = registers[32*32'(read_word[3:0])+:32];
     end
   end
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The order of the training engine: clear, loop, send; which beat of the model is where; cycles.
+/// The order of the training engine: clear, loop, send, settle; which beat of the model is where;
+/// cycles.
 ///
 /// `cycles_o` counts from the first beat taken to the first beat of the model that the last step
 /// writes: the steps times the period, since another row could follow there.
-module engine_sequencer #(
+module engine_sequencer
+  import bittrue_pkg::*;
+#(
   /// Bits of the number of a beat.
-  parameter int unsigned BeatWidth = 6
+  parameter int unsigned BeatWidth = 6,
+  /// Cycles at the end in which the counts of overflows settle, at least 1.
+  parameter int unsigned SettleCycles = 3
 ) (
   /// Clock.
   input  logic                 clk_i,
@@ -40,23 +45,26 @@ module engine_sequencer #(
   output logic [BeatWidth-1:0] send_beat_o,
   /// High if the present one is the last.
   output logic                 send_is_last_o,
-  /// High from start to end.
+  /// High from the cycle after a start until the counts of overflows have settled.
   output logic                 running_o,
-  /// High from an end to the next start.
+  /// High from then on to the next start: never together with running_o.
   output logic                 done_o,
   /// Clock cycles of the loop.
   output logic [63:0]          cycles_o
 );
 
-  typedef enum logic [1:0] {
+  localparam int unsigned SettleWidth = index_width(SettleCycles);
+
+  typedef enum logic [2:0] {
     IDLE,
     CLEARING,
     LOOPING,
-    SENDING
+    SENDING,
+    SETTLING
   } state_e;
 
   state_e state_q;
-  logic ends, counts, write_is_last, send_q, done_q, counting_q;
+  logic ends, counts, write_is_last, settled, send_q, done_q, counting_q;
   logic [31:0] rows_q;
   logic [63:0] cycles_q;
 
@@ -89,6 +97,19 @@ module engine_sequencer #(
     .is_last_o(send_is_last_o)
   );
 
+  beat_counter #(
+    .Width(SettleWidth)
+  ) u_settle (
+    .clk_i,
+    .rst_ni,
+    .clear_i  (start_i),
+    .enable_i (state_q == SETTLING),
+    .last_i   (SettleWidth'(SettleCycles - 1)),
+    .beat_o   (),
+    .next_o   (),
+    .is_last_o(settled)
+  );
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q <= IDLE;
@@ -104,14 +125,10 @@ module engine_sequencer #(
           end
         end
         CLEARING: if (write_is_last) state_q <= LOOPING;
-        LOOPING: begin
-          if (~|rows_q) begin
-            state_q <= send_q ? SENDING : IDLE;
-            done_q  <= ~send_q;
-          end
-        end
+        LOOPING:  if (~|rows_q) state_q <= send_q ? SENDING : SETTLING;
+        SENDING:  if (sent_i & send_is_last_o) state_q <= SETTLING;
         default: begin
-          if (sent_i & send_is_last_o) begin
+          if (settled) begin
             state_q <= IDLE;
             done_q  <= 1'b1;
           end

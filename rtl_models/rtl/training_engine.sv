@@ -170,7 +170,7 @@ module training_engine
   logic [31:0] steps;
   logic [MultiplierWidth-1:0] multiplier, index_multiplier;
   logic [ShiftWidth-1:0] shift, index_shift;
-  logic running, done, early_last, no_last;
+  logic [32'(NO_LAST):0] status;
   logic [63:0] cycles;
   logic [5*32-1:0] counts;
 
@@ -221,7 +221,9 @@ module training_engine
     .read_data_o       (read_data),
     .read_is_allowed_o (read_is_allowed),
     .model_i           (model_word),
-    .status_i          ({counts, cycles, 28'd0, no_last, early_last, done, running}),
+    .status_i          (status),
+    .cycles_i          (cycles),
+    .counts_i          (counts),
     .window_write_o    (window_write),
     .commands_o        (commands),
     .columns_o         (columns),
@@ -233,7 +235,7 @@ module training_engine
   );
 
   // Order
-  logic start, load, taken, written, clearing, looping, sending, sent, sequencer_done;
+  logic start, load, taken, written, clearing, looping, sending, sent;
   logic [BeatWidth-1:0] last_beat, write_beat, send_beat;
   logic [Lanes-1:0] last_keep;
 
@@ -246,7 +248,8 @@ module training_engine
   assign last_keep = ~(~Lanes'(1) << (last_column & ColumnsWidth'(Lanes - 1)));
 
   engine_sequencer #(
-    .BeatWidth(BeatWidth)
+    .BeatWidth   (BeatWidth),
+    .SettleCycles(engine_counters_latency(Lanes))
   ) u_sequencer (
     .clk_i,
     .rst_ni,
@@ -264,8 +267,8 @@ module training_engine
     .sent_i        (sent),
     .send_beat_o   (send_beat),
     .send_is_last_o(m_axis_tlast),
-    .running_o     (running),
-    .done_o        (sequencer_done),
+    .running_o     (status[RUNNING]),
+    .done_o        (status[DONE]),
     .cycles_o      (cycles)
   );
 
@@ -300,8 +303,8 @@ module training_engine
     .is_last_o   (row_is_last),
     .row_o       (row),
     .record_o    (record),
-    .early_last_o(early_last),
-    .no_last_o   (no_last)
+    .early_last_o(status[EARLY_LAST]),
+    .no_last_o   (status[NO_LAST])
   );
 
   engine_model #(
@@ -319,7 +322,7 @@ module training_engine
     .host_data_i (data),
     .read_word_i (next_read_address[2+:WindowWidth]),
     .read_data_o (model_word),
-    .running_i   (running),
+    .running_i   (status[RUNNING]),
     .row_beat_i  (next_row_beat),
     .sending_i   (sending),
     .send_beat_i (send_beat),
@@ -509,18 +512,6 @@ module training_engine
     .increments_i (update_flags[Lanes-1:0] & {Lanes{written}}),
     .models_i     (update_flags[2*Lanes-1:Lanes] & {Lanes{written}}),
     .counts_o     (counts)
-  );
-
-  // The host sees the end when the counts of overflows are complete.
-  delay_line #(
-    .Width (1),
-    .Stages(adder_tree_latency(Lanes, DefaultLevels) + 1)
-  ) u_done (
-    .clk_i,
-    .rst_ni,
-    .enable_i(1'b1),
-    .data_i  (sequencer_done),
-    .data_o  (done)
   );
 
   logic unused;
