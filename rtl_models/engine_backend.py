@@ -96,7 +96,7 @@ def run_rtl(
 
 
 def _seeds(job: EpochJob) -> list[int]:
-    """Return the states from which the generators go on: those of the update, then the coefficient's."""
+    """Return the states from which the generators go on: those of the update, then the coefficient's if it has one."""
     path = job.datapath
     position = job.first_step * job.beats
     update = [path.generator.make(job.seed, Role.UPDATE, g, position) for g in range(path.generators)]
@@ -108,7 +108,7 @@ def _seeds(job: EpochJob) -> list[int]:
             f"first_step: got {job.first_step} with an lfsr of {path.generator.width} bits; "
             "allowed: 0, since the circuit takes seeds of 32 bits"
         )
-    return [state & 0xFFFFFFFF for state in states]
+    return used
 
 
 def host_writes(job: EpochJob, engine: Engine) -> list[tuple[int, list[int]]]:
@@ -138,7 +138,7 @@ def host_writes(job: EpochJob, engine: Engine) -> list[tuple[int, list[int]]]:
         "CONTROL": bits("engine_command_e", *commands),
     }.items():
         writes.append((register_address(name), [value]))
-    return writes
+    return [(address, words) for address, words in writes if words]
 
 
 def _fields(values: NDArray[Any], width: int) -> NDArray[np.uint8]:

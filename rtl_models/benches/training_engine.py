@@ -111,7 +111,11 @@ class Host:
     async def start(self) -> None:
         """Write everything that the plan writes; the last word starts the loop."""
         for address, words in self.plan.writes:
-            await self.bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
+            written = await self.bus.write(address, b"".join(word.to_bytes(4, "little") for word in words))
+            if int(written.resp):
+                raise AssertionError(
+                    f"training_engine: got SLVERR to {len(words)} words from {address:#x} on; expected OKAY"
+                )
 
     async def send_rows(self) -> None:
         """Send the row streamer's files, a frame a row."""

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// An AXI4-Lite subordinate of 32-bit words: its five channels to a write and a read of one word,
-/// each of which what is behind it may refuse. A write takes one cycle, a read two.
+/// each of which what is behind it may refuse; it refuses by itself a read that is not at a word's
+/// address. A write takes one cycle, a read two.
 module axil_words
   import bittrue_pkg::*;
 (
@@ -49,7 +50,7 @@ module axil_words
   output logic [EngineAddressWidth-1:2] write_address_o,
   /// The word.
   output logic [31:0]                   write_data_o,
-  /// High if all its bytes are to be written.
+  /// High if it is one: all bytes are to be written, and the address is a multiple of four.
   output logic                          write_is_whole_o,
   /// Low to refuse it, in the same cycle.
   input  logic                          write_is_allowed_i,
@@ -66,12 +67,12 @@ module axil_words
   logic bvalid_q, write_refused_q;
   logic reading_q, rvalid_q, read_refused_q;
   logic [31:0] rdata_q;
-  logic [EngineAddressWidth-1:2] address_q;
+  logic [EngineAddressWidth-1:0] address_q;
 
   assign write_o = s_axil_awvalid & s_axil_wvalid & (~bvalid_q | s_axil_bready);
   assign write_address_o = s_axil_awaddr[EngineAddressWidth-1:2];
   assign write_data_o = s_axil_wdata;
-  assign write_is_whole_o = &s_axil_wstrb;
+  assign write_is_whole_o = &s_axil_wstrb & ~|s_axil_awaddr[1:0];
   assign s_axil_awready = write_o;
   assign s_axil_wready = write_o;
   assign s_axil_bvalid = bvalid_q;
@@ -89,7 +90,7 @@ module axil_words
 
   assign s_axil_arready = ~reading_q & ~rvalid_q;
   assign next_read_address_o = s_axil_araddr[EngineAddressWidth-1:2];
-  assign read_address_o = address_q;
+  assign read_address_o = address_q[EngineAddressWidth-1:2];
   assign s_axil_rvalid = rvalid_q;
   assign s_axil_rdata = rdata_q;
   assign s_axil_rresp = {read_refused_q, 1'b0};
@@ -100,19 +101,16 @@ module axil_words
       rvalid_q <= 1'b0;
       read_refused_q <= 1'b0;
       rdata_q <= 32'd0;
-      address_q <= (EngineAddressWidth - 2)'(0);
+      address_q <= EngineAddressWidth'(0);
     end else begin
       reading_q <= s_axil_arvalid & s_axil_arready;
       rvalid_q  <= reading_q | (rvalid_q & ~s_axil_rready);
-      if (s_axil_arvalid & s_axil_arready) address_q <= next_read_address_o;
+      if (s_axil_arvalid & s_axil_arready) address_q <= s_axil_araddr;
       if (reading_q) begin
         rdata_q <= read_data_i;
-        read_refused_q <= ~read_is_allowed_i;
+        read_refused_q <= ~read_is_allowed_i | |address_q[1:0];
       end
     end
   end
-
-  logic unused;
-  assign unused = ^{s_axil_awaddr[1:0], s_axil_araddr[1:0]};
 
 endmodule

@@ -103,6 +103,9 @@ package bittrue_pkg;
   /// Bits of a word's address within a window of the engine.
   localparam int unsigned WindowWidth = 18;
 
+  /// Words of the window REGISTERS.
+  localparam int unsigned EngineRegisters = 32'(MODEL_OVERFLOWS) + 1;
+
   /// Bits of a byte address of the engine.
   localparam int unsigned EngineAddressWidth = 3 + WindowWidth + 2;
 
@@ -165,6 +168,13 @@ package bittrue_pkg;
   /// Bits of a word's place in a beat of so many bits.
   function automatic int unsigned beat_word_width(int unsigned bits);
     return unsigned'($clog2(word_count(bits)));
+  endfunction
+
+  /// Bits of the address of an entry of a link's table, 0 for the affine link, which has none.
+  function automatic int unsigned table_address_width(link_e kind, int unsigned index_bits,
+                                                      int unsigned grid_bits);
+    if (kind == AFFINE) return 0;
+    return index_bits + (kind == CENTRED_TABLE ? grid_bits : 0);
   endfunction
 
   /// Bits of a number below `count`, never none.

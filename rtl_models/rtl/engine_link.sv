@@ -70,7 +70,7 @@ module engine_link
   input  logic                        m_axis_tready
 );
 
-  localparam int unsigned AddressWidth = IndexWidth + (Link == CENTRED_TABLE ? GridWidth : 0);
+  localparam int unsigned AddressWidth = table_address_width(Link, IndexWidth, GridWidth);
 
   if (AddressWidth > WindowWidth) begin : gen_refuse_table
     $error(

@@ -4,9 +4,9 @@
 ///
 /// The address of a word is {window, word of the window}: bittrue_pkg::engine_window_e, and in the
 /// window REGISTERS bittrue_pkg::engine_register_e. Refused, and without effect: any write while
-/// the engine runs, a write of less than a word, one to what can only be read, a number of columns
-/// or a shift that the engine has not; any read of another window than REGISTERS and MODEL, or of
-/// MODEL while the engine runs.
+/// the engine runs, a write of less than a word, one to what can only be read or behind the end of a
+/// window, a value that a register or an exponent has not, commands without START; any read of
+/// another window than REGISTERS and MODEL, or of MODEL while the engine runs.
 module engine_registers
   import bittrue_pkg::*;
 #(
@@ -16,6 +16,10 @@ module engine_registers
   parameter int unsigned MultiplierWidth = 16,
   /// Largest shift.
   parameter int unsigned MaxShift = 62,
+  /// Largest block exponent.
+  parameter int unsigned MaxExponent = 0,
+  /// Words of each window, by bittrue_pkg::engine_window_e, 0 for those that there are not.
+  parameter logic [7:0][31:0] Words = '{default: 32'd256},
   /// Dependent, do not change: bits of a number of columns, and of a shift.
   localparam int unsigned ColumnsWidth = $clog2(MaxColumns + 1),
   localparam int unsigned ShiftWidth = index_width(MaxShift + 1)
@@ -67,14 +71,24 @@ module engine_registers
 );
 
   localparam int unsigned Writable = 32'(STATUS);
-  localparam int unsigned Registers = 32'(MODEL_OVERFLOWS) + 1;
+  localparam int unsigned Commands = 32'(SEND) + 1;
+  localparam logic [31:0] LargestMultiplier = (32'd1 << MultiplierWidth) - 32'd1;
+  localparam logic [Writable-1:0][31:0] Largest = '{
+      CONTROL: (32'd1 << Commands) - 32'd1,
+      COLUMNS: 32'(MaxColumns),
+      STEPS: ~32'd0,
+      MULTIPLIER: LargestMultiplier,
+      SHIFT: 32'(MaxShift),
+      INDEX_MULTIPLIER: LargestMultiplier,
+      INDEX_SHIFT: 32'(MaxShift)
+  };
 
   engine_window_e write_window, read_window;
   engine_register_e write_register;
   logic [WindowWidth-1:0] write_word, read_word;
-  logic is_running, is_register, is_model;
-  logic [Writable-1:0][31:0] registers_q;
-  logic [32*Registers-1:0] registers;
+  logic write_fits, read_exists, is_running, was_running_q, is_register, is_model;
+  logic [Writable-1:0][31:0] registers;
+  logic [32*EngineRegisters-1:0] readable;
 
   assign is_running = status_i[RUNNING];
   assign write_window = engine_window_e'(write_address_i[EngineAddressWidth-1-:3]);
@@ -82,57 +96,74 @@ module engine_registers
   assign write_register = engine_register_e'(write_word[4:0]);
 
   always_comb begin
-    write_is_allowed_o = ~is_running & write_is_whole_i & write_window <= TABLE;
-    if (write_window == REGISTERS) begin
-      if (write_word >= WindowWidth'(Writable)) write_is_allowed_o = 1'b0;
-      if (write_register == COLUMNS && (write_data_i == 32'd0 || write_data_i > MaxColumns)) begin
-        write_is_allowed_o = 1'b0;
+    case (write_window)
+      REGISTERS: begin
+        write_fits = write_data_i <= Largest[write_word[2:0]];
+        if (write_word >= WindowWidth'(Writable)) write_fits = 1'b0;
+        if (write_register == COLUMNS && write_data_i == 32'd0) write_fits = 1'b0;
+        if (write_register == CONTROL && !write_data_i[5'(START)]) write_fits = 1'b0;
       end
-      if (write_register inside {SHIFT, INDEX_SHIFT} && write_data_i > MaxShift) begin
-        write_is_allowed_o = 1'b0;
-      end
-    end
+      EXPONENTS: write_fits = write_data_i <= MaxExponent;
+      default:   write_fits = 1'b1;
+    endcase
   end
 
+  assign write_is_allowed_o = ~is_running & write_is_whole_i & write_fits &
+      32'(write_word) < Words[write_window];
   assign window_write_o = (32'(TABLE) + 1)'(write_i & write_is_allowed_o) << write_window;
-  assign commands_o = window_write_o[REGISTERS] && write_register == CONTROL ? write_data_i[3:0] :
-      4'd0;
+  assign commands_o = window_write_o[REGISTERS] && write_register == CONTROL ?
+      write_data_i[Commands-1:0] : Commands'(0);
 
   for (genvar k = 0; k < Writable; k++) begin : gen_register
+    localparam int unsigned Width = $clog2(33'(Largest[k]) + 33'd1);
+
+    logic [Width-1:0] value_q;
+
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
-        registers_q[k] <= k == 32'(COLUMNS) ? 32'd1 : 32'd0;
+        value_q <= Width'(k == 32'(COLUMNS));
       end else if (window_write_o[REGISTERS] && write_register == engine_register_e'(k)) begin
-        registers_q[k] <= write_data_i;
+        value_q <= write_data_i[Width-1:0];
       end
     end
+
+    assign registers[k] = 32'(value_q);
   end
 
-  assign registers = {counts_i, cycles_i, 32'(status_i), registers_q};
+  assign columns_o = registers[3'(COLUMNS)][ColumnsWidth-1:0];
+  assign steps_o = registers[3'(STEPS)];
+  assign multiplier_o = registers[3'(MULTIPLIER)][MultiplierWidth-1:0];
+  assign shift_o = registers[3'(SHIFT)][ShiftWidth-1:0];
+  assign index_multiplier_o = registers[3'(INDEX_MULTIPLIER)][MultiplierWidth-1:0];
+  assign index_shift_o = registers[3'(INDEX_SHIFT)][ShiftWidth-1:0];
 
-  assign columns_o = registers_q[3'(COLUMNS)][ColumnsWidth-1:0];
-  assign steps_o = registers_q[3'(STEPS)];
-  assign multiplier_o = registers_q[3'(MULTIPLIER)][MultiplierWidth-1:0];
-  assign shift_o = registers_q[3'(SHIFT)][ShiftWidth-1:0];
-  assign index_multiplier_o = registers_q[3'(INDEX_MULTIPLIER)][MultiplierWidth-1:0];
-  assign index_shift_o = registers_q[3'(INDEX_SHIFT)][ShiftWidth-1:0];
+  // The model's memory was asked a cycle ago: by the loop, if it ran then.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      was_running_q <= 1'b0;
+    end else begin
+      was_running_q <= is_running;
+    end
+  end
 
   assign read_window = engine_window_e'(read_address_i[EngineAddressWidth-1-:3]);
   assign read_word = read_address_i[2+:WindowWidth];
-  assign is_register = read_window == REGISTERS && read_word < WindowWidth'(Registers);
-  assign is_model = read_window == MODEL & ~is_running;
+  assign read_exists = 32'(read_word) < Words[read_window];
+  assign is_register = read_window == REGISTERS & read_exists;
+  assign is_model = read_window == MODEL & read_exists & ~was_running_q;
   assign read_is_allowed_o = is_register | is_model;
+  assign readable = {counts_i, cycles_i, 32'(status_i), registers};
 
   always_comb begin
     read_data_o = 32'd0;
     if (is_model) begin
       read_data_o = model_i;
     end else if (is_register) begin
-      read_data_o = registers[32*32'(read_word[3:0])+:32];
+      read_data_o = readable[32*32'(read_word[3:0])+:32];
     end
   end
 
   logic unused;
-  assign unused = ^registers_q[3'(CONTROL)];
+  assign unused = ^registers[3'(CONTROL)];
 
 endmodule

@@ -150,6 +150,16 @@ module training_engine
   localparam int unsigned ModelWordWidth = beat_word_width(ModelBits);
   localparam int unsigned GradientWordWidth = beat_word_width(Lanes * IncrementWidth);
   localparam int unsigned WordWidth = larger(ModelWordWidth, GradientWordWidth);
+  localparam int unsigned UpdateSeeds = generators(Lanes, RandomBits);
+  localparam logic [7:0][31:0] Words = '{
+      REGISTERS: 32'(EngineRegisters),
+      SEEDS: 32'(UpdateSeeds + generators(1, CoefficientBits)),
+      MODEL: 32'(MaxBeats << ModelWordWidth),
+      GRADIENT: 32'(MaxBeats << GradientWordWidth),
+      EXPONENTS: 32'(MaxBeats),
+      TABLE: Link == AFFINE ? 32'd0 : 32'd1 << table_address_width(Link, IndexWidth, GridWidth),
+      default: 32'd0
+  };
 
   if (MaxBeats < 1 || MaxBeats << WordWidth > 1 << WindowWidth) begin : gen_refuse_max_beats
     $error(
@@ -208,7 +218,9 @@ module training_engine
   engine_registers #(
     .MaxColumns     (MaxColumns),
     .MultiplierWidth(MultiplierWidth),
-    .MaxShift       (MaxShift)
+    .MaxShift       (MaxShift),
+    .MaxExponent    (MaxExponent),
+    .Words          (Words)
   ) u_registers (
     .clk_i,
     .rst_ni,
@@ -385,7 +397,7 @@ module training_engine
   engine_random #(
     .Lanes        (1),
     .RandomBits   (CoefficientBits),
-    .FirstSeed    (generators(Lanes, RandomBits)),
+    .FirstSeed    (UpdateSeeds),
     .GeneratorKind(GeneratorKind),
     .LfsrWidth    (LfsrWidth),
     .LfsrTaps     (LfsrTaps),

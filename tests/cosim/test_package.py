@@ -30,7 +30,7 @@ def test_enums_have_the_names_and_the_order_of_python() -> None:
 
 
 def test_constants_equal_those_of_the_simulator() -> None:
-    circuit_only = {"WindowWidth", "EngineAddressWidth", "DefaultStages", "DefaultLevels"}
+    circuit_only = {"WindowWidth", "EngineAddressWidth", "EngineRegisters", "DefaultStages", "DefaultLevels"}
     expected = {"WordBits": WORD_BITS, "ReplacementSeed": REPLACEMENT_SEED}
     assert {name: value for name, value in constants().items() if name not in circuit_only} == expected
 
