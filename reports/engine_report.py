@@ -12,21 +12,21 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from reports.engine_verification import EngineCheck, engine_runs, verify_runs
+from reports.engine_verification import EngineCheck, engine_runs, epochs_of, verify_runs
 from reports.files import write_json
 from reports.store import Store, opened
 from reports.study import Run, Study
 from reports.verify import require_sources
-from sim.errors import InputError, whole_number, writable
+from sim.errors import InputError, writable
 
 COLUMNS = ("data", "point", "epochs", "loops", "words", "cycles", "result")
 
 
 def show_engine(
     sources: Sequence[str],
-    point: str,
+    points: Sequence[str],
     seed: int | None,
-    epochs: int,
+    epochs: int | None,
     folder: Path,
     rtl: Path | None,
     records: Path | None,
@@ -37,9 +37,9 @@ def show_engine(
 
     Args:
         sources: the studies.
-        point: label of one point; all by default.
+        points: labels; all if there are none.
         seed: of the runs.
-        epochs: of each point.
+        epochs: of each point; `EPOCHS` by default, or all that it has.
         folder: for a loop that differs, its waves and their picture.
         rtl: folder of the circuit's sources; the package's own by default.
         records: folder of the study, in which points that are equal are marked as co-simulated.
@@ -48,16 +48,21 @@ def show_engine(
     """
     from reports import command_line
 
-    whole_number("epochs", epochs, 1, 1000)
     if records is not None and len(sources) > 1:
         raise InputError(f"records: got {records} with {len(sources)} studies; allowed: with one")
     if records is not None and rtl is not None:
         raise InputError(f"records: got {records} with rtl {rtl}; allowed: with the package's own circuit")
     require_sources(rtl)
     studies = [Study.load(source) for source in sources]
-    runs = [one for study in studies for one in engine_runs(study, point, seed)]
+    for number, (source, study) in enumerate(zip(sources, studies, strict=True)):
+        if study.text in [other.text for other in studies[:number]]:
+            raise InputError(f"engine: got {source} twice; allowed: each study once")
+    runs = [one for study in studies for one in engine_runs(study, points, seed)]
+    counts = epochs_of(runs, epochs)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"out: got {folder}, a file; allowed: a folder")
     with _marks(studies[0], records) as store:
-        checks = _checked(runs, epochs, folder, rtl)
+        checks = _checked(runs, counts, folder, rtl)
         if store is not None:
             mark(store, checks)
     out = command_line.out
@@ -68,7 +73,7 @@ def show_engine(
     out.print(closing_line(checks), highlight=False, soft_wrap=True)
     if markdown is not None:
         with writable(markdown):
-            markdown.write_text(as_markdown(command_of(sources, point, seed, epochs, rtl), checks), encoding="utf-8")
+            markdown.write_text(as_markdown(command_of(sources, points, seed, epochs, rtl), checks), encoding="utf-8")
         out.print(f"table: {markdown}", highlight=False, markup=False, soft_wrap=True)
     if json is not None:
         write_json(json, [check.as_dict() for check in checks])
@@ -77,7 +82,7 @@ def show_engine(
         raise typer.Exit(1)
 
 
-def _checked(runs: list[Run], epochs: int, folder: Path, rtl: Path | None) -> list[EngineCheck]:
+def _checked(runs: list[Run], epochs: list[int], folder: Path, rtl: Path | None) -> list[EngineCheck]:
     """Return the check of each run, and tell meanwhile which one it is."""
     from reports import command_line
 
@@ -128,11 +133,13 @@ def closing_line(checks: Sequence[EngineCheck]) -> str:
     return f"{equal} of {len(checks)} points equal in every word, count and cycle, {total:,} cycles"
 
 
-def command_of(sources: Sequence[str], point: str, seed: int | None, epochs: int, rtl: Path | None = None) -> str:
+def command_of(
+    sources: Sequence[str], points: Sequence[str], seed: int | None, epochs: int | None, rtl: Path | None = None
+) -> str:
     """Return the command that repeats a comparison."""
-    options: list[tuple[str, Any]] = [("--point", point), ("--seed", seed), ("--epochs", epochs), ("--rtl", rtl)]
-    given = [*(("--engine", source) for source in sources), *options]
-    parts = [f"{name} {shlex.quote(str(value))}" for name, value in given if value not in ("", None)]
+    several = [("--engine", source) for source in sources] + [("--point", point) for point in points]
+    given: list[tuple[str, Any]] = [*several, ("--seed", seed), ("--epochs", epochs), ("--rtl", rtl)]
+    parts = [f"{name} {shlex.quote(str(value))}" for name, value in given if value is not None]
     return " ".join(["bittrue verify", *parts])
 
 

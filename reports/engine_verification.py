@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from sim.errors import InputError, writable
 
 JOB = "job.npz"
 """Where a loop that differs is kept, in a folder of its run."""
+EPOCHS = 3
+"""Of a point, where nothing else is said."""
 WINDOW = 2_000
 """Steps that are traced at once on the way to a first difference."""
 
@@ -148,12 +150,12 @@ def find_first_difference(job: EpochJob, rtl: Path | None = None) -> FirstDiffer
     return None
 
 
-def engine_runs(study: Study, point: str = "", seed: int | None = None) -> list[Run]:
+def engine_runs(study: Study, points: Sequence[str] = (), seed: int | None = None) -> list[Run]:
     """Return the runs of a study that the circuit can make: one for each point on the engine.
 
     Args:
         study: the study.
-        point: label of one point; all by default.
+        points: their labels; all by default.
         seed: of the runs; the study's first by default.
 
     Raises:
@@ -166,30 +168,52 @@ def engine_runs(study: Study, point: str = "", seed: int | None = None) -> list[
     runs = [one for one in able if one.seed == first]
     if not runs:
         raise InputError(f"seed: got {seed}; allowed: {', '.join(map(str, study.head.seeds))}")
-    runs = [one for one in runs if one.data == runs[0].data and point in ("", one.point.label)]
-    if not runs:
-        labels = dict.fromkeys(one.point.label for one in able)
-        raise InputError(f"point: got {point!r}; allowed: {', '.join(labels)}")
-    return runs
+    runs = [one for one in runs if one.data == runs[0].data]
+    labels = dict.fromkeys(one.point.label for one in runs)
+    for point in points:
+        if point not in labels:
+            raise InputError(f"point: got {point!r}; allowed: {', '.join(labels)}")
+    return [one for one in runs if not points or one.point.label in points]
 
 
-def verify_runs(runs: list[Run], epochs: int, folder: Path, rtl: Path | None = None) -> Iterator[EngineCheck]:
+def epochs_of(runs: Sequence[Run], wanted: int | None = None) -> list[int]:
+    """Return how many epochs of each run are repeated.
+
+    Args:
+        runs: from `engine_runs`.
+        wanted: epochs of each; by default `EPOCHS`, or all that a run has where these are fewer.
+
+    Raises:
+        InputError: if a run has fewer than are wanted.
+    """
+    counts = []
+    for one in runs:
+        most = one.point.parameters["epochs"]
+        if wanted is not None and not 1 <= wanted <= most:
+            raise InputError(f"epochs: got {wanted}; allowed: 1 to {most}, those of {one.point.label}")
+        counts.append(min(EPOCHS, most) if wanted is None else wanted)
+    return counts
+
+
+def verify_runs(
+    runs: Sequence[Run], epochs: Sequence[int], folder: Path, rtl: Path | None = None
+) -> Iterator[EngineCheck]:
     """Yield the check of each run, its first epochs trained on the model and every loop repeated on the circuit.
 
     Args:
         runs: from `engine_runs`.
-        epochs: how many of each; the length of an epoch is the study's.
+        epochs: how many of each, from `epochs_of`; the length of an epoch is the study's.
         folder: for what shows a difference, in a folder of its run's key each.
         rtl: folder of the circuit's sources; the package's own by default.
     """
     circuit = circuit_digest(rtl)
-    for one in runs:
+    for one, count in zip(runs, epochs, strict=True):
         parameters = dict(one.point.parameters)
         problem = load_problem(one.data, one.loss, one.ridge)
         if "epoch_length" in parameters:
             parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
-        parameters["epochs"] = min(epochs, parameters["epochs"])
-        comparison = _Comparison(EngineCheck(one, parameters["epochs"], circuit), folder / one.key, rtl)
+        parameters["epochs"] = count
+        comparison = _Comparison(EngineCheck(one, count, circuit), folder / one.key, rtl)
         with suppress(_Parted):
             trace = train(
                 problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sim.engine import EpochJob, EpochResult, register_backend
+from sim.errors import InputError
 
 
 def run_on_circuit(
@@ -33,7 +36,8 @@ def run_on_circuit(
     from rtl_models.elaborate import RTL
     from rtl_models.engine_backend import run_rtl
 
-    return run_rtl(job, traced, rtl=RTL if rtl is None else rtl.resolve(), waves=waves, folder=folder)
+    with sources_told(rtl):
+        return run_rtl(job, traced, rtl=RTL if rtl is None else rtl.resolve(), waves=waves, folder=folder)
 
 
 def build_circuit(job: EpochJob, rtl: Path | None = None) -> None:
@@ -53,7 +57,27 @@ def build_circuit(job: EpochJob, rtl: Path | None = None) -> None:
     from rtl_models.elaborate import RTL
     from rtl_models.engine_design import Engine
 
-    build(Engine.of_job(job, RTL if rtl is None else rtl.resolve()).design())
+    with sources_told(rtl):
+        build(Engine.of_job(job, RTL if rtl is None else rtl.resolve()).design())
+
+
+@contextmanager
+def sources_told(rtl: Path | None) -> Iterator[None]:
+    """Make what a simulator says to sources that it refuses one line.
+
+    Args:
+        rtl: their folder; None for the package's own.
+
+    Raises:
+        InputError: in place of a `BuildError` of the block.
+    """
+    from rtl_models.build import BuildError
+
+    try:
+        yield
+    except BuildError as error:
+        where = [] if rtl is None else ["rtl"]
+        raise InputError(": ".join([*where, *str(error).splitlines()[:2]])) from None
 
 
 def circuit_digest(rtl: Path | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reports.rtl_backend import sources_told
 from rtl_models.processes import SILENCE
 from rtl_models.toolchain import find_toolchain, require_modules
 from sim.datapath import TrainingDatapath
@@ -255,7 +256,6 @@ def run_verification(
 def _run(request: Request, folder: Path | None, silence: float) -> list[Result]:
     """Return the results of a request; a simulation that ends before its benches do is one failure of all."""
     from rtl_models.benches.bench import Result
-    from rtl_models.build import BuildError
     from rtl_models.elaborate import RTL
     from rtl_models.verification import verify, verify_foreign
 
@@ -267,13 +267,11 @@ def _run(request: Request, folder: Path | None, silence: float) -> list[Result]:
         place = (folder or Path(temporary)).resolve()
         options: dict[str, Any] = {"folder": place, "waves": folder is not None, "silence": silence}
         try:
-            if request.dut is not None:
-                return [verify_foreign(request.dut, request.transactions, request.seed, **options)]
-            rtl = (request.rtl or RTL).resolve()
-            return verify(request.unit, request.configurations, counts, request.seed, rtl=rtl, **options)
-        except BuildError as error:
-            where = [] if request.rtl is None else ["rtl"]
-            raise InputError(": ".join([*where, *str(error).splitlines()[:2]])) from None
+            with sources_told(request.rtl):
+                if request.dut is not None:
+                    return [verify_foreign(request.dut, request.transactions, request.seed, **options)]
+                rtl = (request.rtl or RTL).resolve()
+                return verify(request.unit, request.configurations, counts, request.seed, rtl=rtl, **options)
         except AssertionError as error:
             names = [one.name for one in request.configurations]
             name = names[0] if len(names) == 1 else f"all {len(names)} configurations"

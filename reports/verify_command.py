@@ -10,9 +10,6 @@ import typer
 from reports.verify import TRANSACTIONS, Finding
 from rtl_models.processes import SILENCE
 
-EPOCHS = 3
-"""Of a point that is played on the circuit."""
-
 UnitsOption = Annotated[
     list[str] | None, typer.Option("--unit", help="A unit of the RTL; repeatable, all of them by default.")
 ]
@@ -56,9 +53,11 @@ def verify(
         list[str] | None,
         typer.Option(metavar="STUDY", help="Train points of a study on model and circuit, not units; repeatable."),
     ] = None,
-    point: Annotated[str | None, typer.Option(metavar="LABEL", help="With --engine: one point instead of all.")] = None,
+    point: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL", help="With --engine: a point; repeatable, all by default.")
+    ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help=f"With --engine: epochs of each point; by default {EPOCHS}.")
+        int | None, typer.Option(help="With --engine: epochs of each point; by default the first 3, or all if fewer.")
     ] = None,
     records: Annotated[
         Path | None,
@@ -91,12 +90,12 @@ def verify(
         if (datapath, unit, configuration, dut, junit) != (None,) * 5 or waves or counts != (TRANSACTIONS, SILENCE):
             raise InputError("engine: got it with options of units; allowed: --point, --seed, --epochs, --rtl, "
                              "--records, --markdown, --out, --json")  # fmt: skip
-        count = EPOCHS if epochs is None else epochs
-        show_engine(engine, point or "", seed, count, folder, rtl, records, markdown, json)
+        show_engine(engine, point or (), seed, epochs, folder, rtl, records, markdown, json)
         return
     for name, given in (("point", point), ("epochs", epochs), ("records", records), ("markdown", markdown)):
-        if given is not None:
-            raise InputError(f"{name}: got {given}; allowed: with --engine only")
+        if given:
+            shown = " and ".join(given) if isinstance(given, list) else given
+            raise InputError(f"{name}: got {shown}; allowed: with --engine only")
     if dut is not None and (datapath, unit, configuration, rtl) != (None, None, None, None):
         raise InputError("dut: got it with a datapath, --unit, --configuration or --rtl; allowed: by itself")
     path = None if datapath is None else command_line.datapath_of(datapath)

@@ -41,6 +41,17 @@ class Port:
     width: int
 
 
+class Constants(dict[str, int]):
+    """Whole numbers of a unit by the names of its parameters and localparams; changed sources may lack one."""
+
+    def __init__(self, unit: str, values: Mapping[str, int]) -> None:
+        super().__init__(values)
+        self.unit = unit
+
+    def __missing__(self, name: str) -> int:
+        raise InputError(f"{self.unit}: got no parameter {name}; allowed: sources in which it has one")
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit under given parameters.
@@ -141,7 +152,7 @@ def elaborate(unit: str, tables: Sequence[Parameters], folder: Path = RTL) -> li
             for p in symbol.body.portList
             if isinstance(p, PortSymbol)
         )
-        found.append(Unit(unit, parameters, constants, ports))
+        found.append(Unit(unit, parameters, Constants(unit, constants), ports))
     return found
 
 

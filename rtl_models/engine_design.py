@@ -17,6 +17,7 @@ from rtl_models.elaborate import RTL, Unit, elaborate, instance, section_paramet
 from rtl_models.package import constants, enums
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob
+from sim.errors import InputError
 from sim.random_bits import WORD_BITS
 
 ENGINE = "training_engine"
@@ -86,8 +87,17 @@ class Engine:
             beats: room for so many beats a row.
             is_double: whether the update has rows of its own.
             rtl: folder of the sources.
+
+        Raises:
+            InputError: if a unit refuses a parameter, or changed sources have other ports.
         """
-        return cls(_elaborated(path, link, beats, is_double, rtl), rtl)
+        unit = _elaborated(path, link, beats, is_double, rtl)
+        if rtl != RTL:
+            own = _elaborated(path, link, beats, is_double, RTL).ports
+            for port in (*own, *unit.ports):
+                if (port in own) != (port in unit.ports):
+                    raise InputError(f"rtl: got {ENGINE} with another port {port.name}; allowed: ports as they were")
+        return cls(unit, rtl)
 
     def words_a_beat(self, window: str) -> int:
         """Return the words between the beats of MODEL or GRADIENT: a power of two."""

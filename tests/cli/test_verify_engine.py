@@ -44,10 +44,13 @@ def test_points_of_a_study_are_played_on_the_circuit(program, tmp_path):
 def test_several_studies_are_one_comparison(program, tmp_path):
     write_study(tmp_path / "other.toml")
     studies = ("--engine", "engine-diabetes", "--engine", "other.toml")
-    done = program("verify", *studies, "--point", "HALP 8/8/8 lanes 16", "--epochs", "1", "--json", "engine.json")
+    points = ("HALP 8/8/8 lanes 16", "LP-SVRG 8 lanes 16")
+    chosen = [word for point in points for word in ("--point", point)]
+    done = program("verify", *studies, *chosen, "--epochs", "1", "--json", "engine.json")
     assert done.code == 0, done.err
-    assert "2 of 2 points equal" in done.out
-    assert [check["loops"] for check in json.loads((tmp_path / "engine.json").read_text())] == [1, 1]
+    assert "4 of 4 points equal" in done.out
+    checks = json.loads((tmp_path / "engine.json").read_text())
+    assert [(check["point"], check["loops"]) for check in checks] == [(point, 1) for point in points] * 2
 
 
 @cosim
@@ -79,6 +82,26 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
     assert int(got) % (1 << 32) in {cycle["u_monitor.accumulator_i"] for cycle in last}
 
 
+@pytest.mark.parametrize(
+    ("file", "before", "after", "message"),
+    [
+        ("dot_product.sv", "u_row", "u_rows", r"rtl: verilator refuses engine_top: %Error: .*"),
+        ("update_increment.sv", "ProductWidth", "W", "update_increment: got no parameter ProductWidth; allowed: .*"),
+        ("training_engine.sv", "(input  logic +)s_axis_tlast", r"\1extra_i, s_axis_tlast",
+         "rtl: got training_engine with another port extra_i; allowed: ports as they were"),
+        ("training_engine.sv", "module training_engine", "module engine", ".*unknown module 'training_engine'"),
+    ],
+)  # fmt: skip
+@cosim
+def test_a_copy_with_other_names_inside_is_one_line(program, tmp_path, file, before, after, message):
+    shutil.copytree(RTL, tmp_path / "rtl")
+    source = tmp_path / "rtl" / file
+    source.write_text(re.sub(rf"\b{before}\b", after, source.read_text()))
+    done = program("verify", "--engine", "engine-diabetes", "--rtl", "rtl", "--epochs", "1")
+    assert (done.code, done.out) == (2, "")
+    assert re.fullmatch(f"error: {message}\n", done.err)
+
+
 @cosim
 def test_a_circuit_that_never_ends_is_one_line(program, tmp_path):
     shutil.copytree(RTL, tmp_path / "rtl")
@@ -102,7 +125,24 @@ def write_study(path):
     [
         (("--engine", "engine-diabetes", "--point", "HALP"), "point: got 'HALP'; allowed: HALP 8/8/8 lanes 4, "),
         (("--engine", "engine-diabetes", "--seed", "9"), "seed: got 9; allowed: 0"),
-        (("--engine", "engine-diabetes", "--epochs", "0"), "epochs: got 0; allowed: "),
+        (
+            ("--engine", "engine-diabetes", "--epochs", "0"),
+            "epochs: got 0; allowed: 1 to 3, those of HALP 8/8/8 lanes 4",
+        ),
+        (
+            ("--engine", "engine-diabetes", "--epochs", "4"),
+            "epochs: got 4; allowed: 1 to 3, those of HALP 8/8/8 lanes 4",
+        ),
+        (
+            ("--engine", "engine-diabetes", "--point", "HALP 8/8/8 lanes 4", "--point", "HALP 8/8/8 lanes 5"),
+            "point: got 'HALP 8/8/8 lanes 5'; allowed: HALP 8/8/8 lanes 4, ",
+        ),
+        (
+            ("--engine", "engine-digits", "--engine", "engine-diabetes", "--engine", "engine-digits"),
+            "engine: got engine-digits twice; allowed: each study once",
+        ),
+        (("--engine", "engine-diabetes", "--json", "no/engine.json"), "no/engine.json: got No such file or directory"),
+        (("--engine", "engine-diabetes", "--out", "/dev/null"), "out: got /dev/null, a file; allowed: a folder"),
         (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "no-such-study"), "study"),
@@ -122,7 +162,9 @@ def write_study(path):
         (("--epochs", "2"), "epochs: got 2; allowed: with --engine only"),
     ],
 )
-def test_a_wrong_point_is_one_line(program, arguments, message):
+def test_a_wrong_point_is_one_line(program, monkeypatch, arguments, message):
+    """Before anything is trained."""
+    monkeypatch.setattr("reports.engine_report.verify_runs", lambda *_: pytest.fail("trained"))
     done = program("verify", *arguments)
     assert done.code == 2
     assert message in done.err
@@ -138,5 +180,5 @@ def test_a_folder_of_other_records_is_refused_before_anything_runs(program, tmp_
 
 
 def test_the_command_of_a_table_names_the_changed_sources():
-    command = command_of(["engine-long"], "", None, 3, Path("my rtl"))
-    assert command == "bittrue verify --engine engine-long --epochs 3 --rtl 'my rtl'"
+    command = command_of(["engine-long"], ["a", "b c"], None, 3, Path("my rtl"))
+    assert command == "bittrue verify --engine engine-long --point a --point 'b c' --epochs 3 --rtl 'my rtl'"
