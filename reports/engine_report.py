@@ -12,7 +12,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from reports.engine_verification import EngineCheck, engine_runs, epochs_of, verify_runs
+from reports.engine_failure import JOB
+from reports.engine_verification import EngineCheck, engine_runs, epochs_of, verify_job, verify_runs
 from reports.files import write_json
 from reports.store import Store, opened
 from reports.study import Run, Study
@@ -33,10 +34,10 @@ def show_engine(
     markdown: Path | None,
     json: Path | None,
 ) -> None:
-    """Compare points of studies with the circuit, print what was found, and end with exit code 1 if any differs.
+    """Compare points of studies, or a job, with the circuit, print what was found; exit code 1 if any differs.
 
     Args:
-        sources: the studies.
+        sources: the studies, or one job that was kept.
         points: labels; all if there are none.
         seed: of the runs.
         epochs: of each point; `EPOCHS` by default, or all that it has.
@@ -53,23 +54,22 @@ def show_engine(
     if records is not None and rtl is not None:
         raise InputError(f"records: got {records} with rtl {rtl}; allowed: with the package's own circuit")
     require_sources(rtl)
-    studies = [Study.load(source) for source in sources]
-    for number, (source, study) in enumerate(zip(sources, studies, strict=True)):
-        if study.text in [other.text for other in studies[:number]]:
-            raise InputError(f"engine: got {source} twice; allowed: each study once")
-    runs = [one for study in studies for one in engine_runs(study, points, seed)]
-    counts = epochs_of(runs, epochs)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"out: got {folder}, a file; allowed: a folder")
-    with _marks(studies[0], records) as store:
-        checks = _checked(runs, counts, folder, rtl)
-        if store is not None:
-            mark(store, checks)
+    job = next((source for source in sources if source.endswith(Path(JOB).suffix)), None)
+    if job is None:
+        title, checks = _of_studies(sources, points, seed, epochs, folder, rtl, records)
+    elif len(sources) > 1 or points or (seed, epochs, records, markdown) != (None,) * 4:
+        raise InputError(f"engine: got the job {job} with studies or their options; allowed: --rtl, --out, --json")
+    else:
+        title, checks = job, [verify_job(Path(job), folder, rtl)]
     out = command_line.out
-    out.print(engine_table(" and ".join(study.head.name for study in studies), checks))
+    out.print(engine_table(title, checks))
     failed = [check for check in checks if check.failure]
     for check in failed:
-        out.print(f"{check.run.point.label}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"\n{check.point}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+    if failed:
+        out.print()
     out.print(closing_line(checks), highlight=False, soft_wrap=True)
     if markdown is not None:
         with writable(markdown):
@@ -82,6 +82,29 @@ def show_engine(
         raise typer.Exit(1)
 
 
+def _of_studies(
+    sources: Sequence[str],
+    points: Sequence[str],
+    seed: int | None,
+    epochs: int | None,
+    folder: Path,
+    rtl: Path | None,
+    records: Path | None,
+) -> tuple[str, list[EngineCheck]]:
+    """Return the names of the studies and the checks of their points, and mark these if that is wanted."""
+    studies = [Study.load(source) for source in sources]
+    for number, (source, study) in enumerate(zip(sources, studies, strict=True)):
+        if study.text in [other.text for other in studies[:number]]:
+            raise InputError(f"engine: got {source} twice; allowed: each study once")
+    runs = [one for study in studies for one in engine_runs(study, points, seed)]
+    counts = epochs_of(runs, epochs)
+    with _marks(studies[0], records) as store:
+        checks = _checked(runs, counts, folder, rtl)
+        if store is not None:
+            mark(store, checks)
+    return " and ".join(study.head.name for study in studies), checks
+
+
 def _checked(runs: list[Run], epochs: list[int], folder: Path, rtl: Path | None) -> list[EngineCheck]:
     """Return the check of each run, and tell meanwhile which one it is."""
     from reports import command_line
@@ -89,7 +112,7 @@ def _checked(runs: list[Run], epochs: list[int], folder: Path, rtl: Path | None)
     checks = []
     with command_line.notes.status("", spinner="dots") as status:
         for check in verify_runs(runs, epochs, folder, rtl):
-            status.update(check.run.point.label.replace("[", r"\["))
+            status.update(check.point.replace("[", r"\["))
             checks.append(check)
     return checks
 
@@ -107,7 +130,7 @@ def mark(store: Store, checks: Sequence[EngineCheck]) -> None:
         checks: of its points; a mark that says the same as before is not written again.
     """
     for check in checks:
-        before = store.repeated(check.circuit).get(check.run.key, 0)
+        before = store.repeated(check.circuit).get(check.key, 0)
         if (check.failure and before) or (not check.failure and check.epochs > before):
             store.checked.append(check.as_dict())
 
@@ -166,4 +189,4 @@ def as_markdown(command: str, checks: Sequence[EngineCheck]) -> str:
 def _cells(check: EngineCheck) -> tuple[str, ...]:
     numbers = (check.loops, check.words, check.cycles)
     result = "DIFFERS" if check.failure else "equal"
-    return (check.run.data.source, check.run.point.label, str(check.epochs), *(f"{n:,}" for n in numbers), result)
+    return (check.data, check.point, str(check.epochs), *(f"{n:,}" for n in numbers), result)

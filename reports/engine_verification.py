@@ -5,26 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from algorithms.data import load_problem
 from algorithms.training import algorithm_of, train
-from reports.engine_waveforms import keep_waves
+from reports.engine_failure import again, difference, failure_text, keep_job, reason
 from reports.rtl_backend import build_circuit, circuit_digest, run_on_circuit
 from reports.series import steps_of
 from reports.study import Run, Study
 from sim.engine import EpochJob, EpochResult, run
-from sim.engine.first_difference import FirstDifference, first_difference
-from sim.errors import InputError, writable
+from sim.errors import InputError
 
-JOB = "job.npz"
-"""Where a loop that differs is kept, in a folder of its run."""
 EPOCHS = 3
 """Of a point, where nothing else is said."""
-WINDOW = 2_000
-"""Steps that are traced at once on the way to a first difference."""
 
 
 @dataclass(slots=True)
@@ -32,7 +27,11 @@ class EngineCheck:
     """What the circuit gave on one point.
 
     Attributes:
-        run: the point, with data and seed.
+        key: of the run's record; empty for a job by itself.
+        data: name of the data set, or file of the job.
+        point: its label.
+        lanes: of its datapath.
+        seed: of the run.
         epochs: epochs trained.
         circuit: digest of the circuit's sources.
         loops: inner loops compared: an epoch each, times the classes.
@@ -40,10 +39,15 @@ class EngineCheck:
         cycles: clock cycles of the circuit.
         seconds: time that the circuit's simulations took, each with its start, none with its build.
         model_seconds: time that the compiled model took for the same loops.
-        failure: where they part, empty if they do not.
+        failure: report of where they part, empty if they do not.
+        rerun: the command that plays the loop in which they part once more.
     """
 
-    run: Run
+    key: str
+    data: str
+    point: str
+    lanes: int
+    seed: int
     epochs: int
     circuit: str
     loops: int = 0
@@ -52,17 +56,18 @@ class EngineCheck:
     seconds: float = 0.0
     model_seconds: float = 0.0
     failure: str = ""
+    rerun: str = ""
+
+    @classmethod
+    def of_run(cls, one: Run, epochs: int, circuit: str) -> EngineCheck:
+        """Return the check of a study's run before anything is compared."""
+        lanes = one.point.datapath.lanes if one.point.datapath else 0
+        return cls(one.key, one.data.source, one.point.label, lanes, one.seed, epochs, circuit)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the check as plain data, with the key of the run's record."""
-        point = self.run.point
-        return {
-            "key": self.run.key, "point": point.label, "lanes": point.datapath.lanes if point.datapath else 0,
-            "seed": self.run.seed, "circuit": self.circuit, "epochs": self.epochs, "loops": self.loops,
-            "words": self.words, "cycles": self.cycles, "seconds": round(self.seconds, 1),
-            "model_seconds": round(self.model_seconds, 4),
-            "co_simulated": not self.failure, "failure": self.failure,
-        }  # fmt: skip
+        """Return the check as plain data."""
+        rounded = {"seconds": round(self.seconds, 1), "model_seconds": round(self.model_seconds, 4)}
+        return {**asdict(self), **rounded, "co_simulated": not self.failure}
 
 
 class _Parted(Exception):
@@ -76,6 +81,7 @@ class _Comparison:
     check: EngineCheck
     folder: Path
     rtl: Path | None
+    file: Path | None = None
 
     def compare(self, job: EpochJob, expected: EpochResult) -> None:
         build_circuit(job, self.rtl)
@@ -85,69 +91,22 @@ class _Comparison:
         try:
             got = run_on_circuit(job, rtl=self.rtl)
         except AssertionError as error:
-            self.check.failure = f"{reason(error)}; job {keep_job(job, self.folder)}"
-            raise _Parted from None
+            self._part(job, reason(error), ended=False)
         self.check.model_seconds += middle - start
         self.check.seconds += time.perf_counter() - middle
         self.check.loops += 1
         self.check.words += job.columns
         self.check.cycles += got.cycles
-        if difference(got, expected):
-            self.check.failure = explain(job, got, expected, self.folder, self.rtl)
-            raise _Parted
+        what = difference(got, expected)
+        if what:
+            self._part(job, what, ended=True)
 
-
-def difference(got: EpochResult, expected: EpochResult) -> str:
-    """Return what two results of a job differ in; empty if they are equal in all that a circuit has."""
-    if got.z.tolist() != expected.z.tolist():
-        column = int((got.z != expected.z).argmax())
-        return f"z of column {column}: got {got.z[column]}, expected {expected.z[column]}"
-    for name in ("counts", "extremes", "cycles"):
-        one, other = getattr(got, name), getattr(expected, name)
-        if one != other:
-            return f"{name}: got {one}, expected {other}"
-    return ""
-
-
-def explain(job: EpochJob, got: EpochResult, expected: EpochResult, folder: Path, rtl: Path | None = None) -> str:
-    """Return where model and circuit part, and save the job that shows it, the waves of that place and their picture.
-
-    Args:
-        job: a loop that they do not agree on.
-        got: the circuit's result.
-        expected: the model's.
-        folder: for the files.
-        rtl: folder of the circuit's sources; the package's own by default.
-    """
-    kept = f"job {keep_job(job, folder)}"
-    found = find_first_difference(job, rtl)
-    kept += f", {keep_waves(job, found, folder, rtl)}" if found else ""
-    return f"{difference(got, expected)}; {found or 'no stage differs'}; {kept}"
-
-
-def reason(error: AssertionError) -> str:
-    """Return why a simulation gave no result, in one line."""
-    lines = str(error).splitlines()
-    told = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
-    return told[-1] if told else lines[0]
-
-
-def keep_job(job: EpochJob, folder: Path) -> Path:
-    """Save a job that shows a failure, and return its file."""
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        job.save(folder / JOB)
-    return folder / JOB
-
-
-def find_first_difference(job: EpochJob, rtl: Path | None = None) -> FirstDifference | None:
-    """Return the first value in which the circuit differs from the model, window after window of the loop."""
-    for start in range(0, job.steps, WINDOW):
-        steps = range(start, min(start + WINDOW, job.steps))
-        found = first_difference(job, run_on_circuit(job, steps, rtl=rtl).trace, run(job, trace=steps).trace)
-        if found:
-            return found
-    return None
+    def _part(self, job: EpochJob, what: str, *, ended: bool) -> NoReturn:
+        """Report the loop, and end the training."""
+        file = self.file or keep_job(job, self.folder)
+        self.check.failure = failure_text(what, job, file, self.folder, ended=ended, rtl=self.rtl)
+        self.check.rerun = again(file, self.rtl)
+        raise _Parted
 
 
 def engine_runs(study: Study, points: Sequence[str] = (), seed: int | None = None) -> list[Run]:
@@ -213,7 +172,7 @@ def verify_runs(
         if "epoch_length" in parameters:
             parameters["epoch_length"] = steps_of(parameters["epoch_length"], problem.shape[0])
         parameters["epochs"] = count
-        comparison = _Comparison(EngineCheck(one, count, circuit), folder / one.key, rtl)
+        comparison = _Comparison(EngineCheck.of_run(one, count, circuit), folder / one.key, rtl)
         with suppress(_Parted):
             trace = train(
                 problem, one.point.algorithm, one.point.datapath, seed=one.seed, on_result=comparison.compare,
@@ -221,3 +180,22 @@ def verify_runs(
             )  # fmt: skip
             comparison.check.epochs = len(trace.epochs) - 1  # fewer where the training ended early
         yield comparison.check
+
+
+def verify_job(file: Path, folder: Path, rtl: Path | None = None) -> EngineCheck:
+    """Return the check of one loop that was kept, say by a run that failed.
+
+    Args:
+        file: of `EpochJob.save`.
+        folder: for what shows a difference, in a folder `job`.
+        rtl: folder of the circuit's sources; the package's own by default.
+
+    Raises:
+        InputError: for a missing or broken file, and where the circuit cannot run the job.
+    """
+    job = EpochJob.load(file)
+    path = job.datapath
+    check = EngineCheck("", str(file), f"{path.name}, {job.link}", path.lanes, job.seed, 1, circuit_digest(rtl))
+    with suppress(_Parted):
+        _Comparison(check, folder / "job", rtl, file).compare(job, run(job))
+    return check

@@ -12,6 +12,7 @@ from reports.rtl_backend import run_on_circuit
 from reports.waveforms import Cycle, cycles, draw, value_lane
 from sim.engine import EpochJob, run
 from sim.engine.first_difference import FirstDifference, first_difference
+from sim.errors import writable
 
 CYCLES = 12
 """Clock cycles in a picture; the last one is the one that differs."""
@@ -54,7 +55,7 @@ _VALID = {
 }
 
 
-def keep_waves(job: EpochJob, difference: FirstDifference, folder: Path, rtl: Path | None = None) -> str:
+def keep_waves(job: EpochJob, difference: FirstDifference, folder: Path, rtl: Path | None = None) -> list[str]:
     """Run a loop once more up to its first difference, with waves from the step before on, and draw their end.
 
     Args:
@@ -64,22 +65,24 @@ def keep_waves(job: EpochJob, difference: FirstDifference, folder: Path, rtl: Pa
         rtl: folder of the sources; the package's own by default.
 
     Returns:
-        what was kept.
+        a line for each file.
 
     Raises:
         InputError: if a file cannot be written.
     """
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     last = range(difference.step, difference.step + 1)
     shorter = replace(job, indices=job.indices[: last.stop + 1])  # the row behind it overlaps with it
     with tempfile.TemporaryDirectory(dir=folder) as simulated:  # its own files help nobody
         got = run_on_circuit(shorter, last, rtl=rtl, waves=difference.step, folder=Path(simulated))
         Path(simulated, WAVES).replace(folder / WAVES)
     again = first_difference(shorter, got.trace, run(shorter, trace=last).trace)
-    kept = f"waves {folder / WAVES}"
+    kept = f"waves   {folder / WAVES}"
     if again != difference:
-        return f"{kept}; no picture: the first {shorter.steps} steps by themselves give {again or 'no difference'}"
+        return [kept, f"no picture: the first {shorter.steps} steps by themselves give {again or 'no difference'}"]
     draw(diagram(job, difference, _last_cycles(folder / WAVES, difference), rtl), folder / PICTURE)
-    return f"{kept}, picture {folder / PICTURE}"
+    return [kept, f"picture {folder / PICTURE}"]
 
 
 def _last_cycles(waves: Path, difference: FirstDifference) -> list[Cycle]:

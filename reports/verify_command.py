@@ -51,7 +51,9 @@ def verify(
     ] = SILENCE,
     engine: Annotated[
         list[str] | None,
-        typer.Option(metavar="STUDY", help="Train points of a study on model and circuit, not units; repeatable."),
+        typer.Option(
+            metavar="STUDY", help="Not units: train a study on model and circuit (repeatable), or play a job."
+        ),
     ] = None,
     point: Annotated[
         list[str] | None, typer.Option(metavar="LABEL", help="With --engine: a point; repeatable, all by default.")

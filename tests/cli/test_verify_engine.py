@@ -3,18 +3,23 @@
 import json
 import math
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+import bittrue as bt
+from reports.engine_failure import place_text
 from reports.engine_report import command_of
 from reports.shipped import study_text
 from reports.waveforms import cycles
 from rtl_models.elaborate import RTL
 from sim.engine import EpochJob, run
+from sim.engine.first_difference import first_difference
 from tests.unit.test_docs import ROOT
 
 cosim = pytest.mark.cosim
@@ -64,15 +69,22 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
     assert done.code == 1
     assert "0 of 1 points equal" in done.out
     [check] = json.loads((tmp_path / "engine.json").read_text())
-    place, got, expected = re.search(
-        r"; (dot, accumulator: step 1, beat 0): got (-?\d+) \(0b\d+\), expected (-?\d+)", check["failure"]
-    ).groups()
+    sides = r"(-?\d+) \(0b[01]{32}, (-?\d+)\)"
+    told = rf"\n  (dot, accumulator: step 1, beat 0): got {sides}, expected {sides}\n"
+    place, got, got_real, expected, expected_real = re.search(told, check["failure"]).groups()
+    assert (got, expected) == (got_real, expected_real)
+    assert f"\nZipML 4 lanes 16: {check['failure']}\n" in done.out
+    assert "\n  seed 0, from step 0 of the run on: 884 steps of 10 columns\n" in check["failure"]
+    assert "\n  parameters Lanes 16, DataWidth 4, ModelWidth 8, ModelRounding STOCHASTIC, " in check["failure"]
     [folder] = (tmp_path / "kept").iterdir()
     paragraph = (ROOT / "docs/circuit.md").read_text(encoding="utf-8").partition("A folder of the run")[2]
     listed = re.findall(r"\(`(\w+\.\w+)`", paragraph.partition("\n\n")[0])
     assert sorted(file.name for file in folder.iterdir()) == sorted(listed)
-    assert check["failure"].endswith(f"waves {folder.relative_to(tmp_path) / 'dump.vcd'}, picture "
-                                     f"{folder.relative_to(tmp_path) / 'difference.svg'}")  # fmt: skip
+    kept = folder.relative_to(tmp_path)
+    assert check["failure"].endswith(
+        f"\n  job     {kept}/job.npz\n  waves   {kept}/dump.vcd\n  picture {kept}/difference.svg\n"
+        f"  again   bittrue verify --engine {kept}/job.npz --rtl rtl"
+    )
     job = EpochJob.load(folder / "job.npz")
     assert run(job, trace=range(1, 2)).trace.accumulator[0, 0] == int(expected)
     texts = [element.text for element in ElementTree.parse(folder / "difference.svg").iter() if element.text]
@@ -80,6 +92,15 @@ def test_a_first_difference_keeps_its_job_its_waves_and_their_picture(program, t
     assert {got, expected} <= set(texts)
     last = cycles(folder / "dump.vcd", "u_monitor.clk_i", ["u_monitor.accumulator_i"], math.inf, None)
     assert int(got) % (1 << 32) in {cycle["u_monitor.accumulator_i"] for cycle in last}
+
+    again = program(*shlex.split(check["rerun"])[1:], "--json", "again.json")
+    [replayed] = json.loads((tmp_path / "again.json").read_text())
+    parts = [text.partition("\n  job ")[0] for text in (check["failure"], replayed["failure"])]
+    assert (again.code, parts[1], replayed["rerun"]) == (1, parts[0], check["rerun"])
+    assert sorted(file.name for file in (tmp_path / "verify" / "job").iterdir()) == ["difference.svg", "dump.vcd"]
+    sound = program("verify", "--engine", kept / "job.npz")
+    assert (sound.code, sound.err) == (0, "")
+    assert "1 of 1 points equal in every word, count and cycle, 13,260 cycles" in sound.out
 
 
 @pytest.mark.parametrize(
@@ -103,15 +124,18 @@ def test_a_copy_with_other_names_inside_is_one_line(program, tmp_path, file, bef
 
 
 @cosim
-def test_a_circuit_that_never_ends_is_one_line(program, tmp_path):
+def test_a_circuit_that_never_ends_is_told_with_its_job(program, tmp_path):
     shutil.copytree(RTL, tmp_path / "rtl")
     source = tmp_path / "rtl" / "engine_sequencer.sv"
     source.write_text(source.read_text().replace("assign done_o = done_q;", "assign done_o = done_q & ~rst_ni;"))
     point = ("--engine", "engine-diabetes", "--point", "HALP 8/8/8 lanes 16", "--epochs", "1")
     done = program("verify", *point, "--rtl", "rtl", "--out", "kept")
     assert (done.code, done.err) == (1, "")
-    [line] = [line for line in done.out.splitlines() if line.startswith("HALP 8/8/8 lanes 16: ")]
-    told = re.fullmatch(r".*: training_engine: no end of the loop after \d+ cycles; job (\S+)", line)
+    told = re.search(
+        r"\nHALP 8/8/8 lanes 16: training_engine: no end of the loop after \d+ cycles\n  seed 0, .*\n  parameters .*\n"
+        r"  job     (\S+)\n  again   bittrue verify --engine \1 --rtl rtl\n\n",
+        done.out,
+    )
     assert EpochJob.load(tmp_path / told[1]).steps
 
 
@@ -146,6 +170,11 @@ def write_study(path):
         (("--engine", "engine-diabetes", "--unit", "mac"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "engine-diabetes", "-n", "5"), "engine: got it with options of units; allowed: --point"),
         (("--engine", "no-such-study"), "study"),
+        (("--engine", "kept.npz"), "kept.npz: got No such file or directory"),
+        (
+            ("--engine", "kept.npz", "--epochs", "1"),
+            "engine: got the job kept.npz with studies or their options; allowed: --rtl, --out, --json",
+        ),
         (("--engine", "engine-diabetes", "--rtl", "nowhere"), "rtl: got 'nowhere'; allowed: a folder of SystemVerilog"),
         (("--engine", "zipml-nonlinear"), "zipml-nonlinear: series: got none on the engine; allowed: "),
         (("--engine", "zipml-claims"), "zipml-claims: problem: got 9 tables; allowed: "),
@@ -182,3 +211,21 @@ def test_a_folder_of_other_records_is_refused_before_anything_runs(program, tmp_
 def test_the_command_of_a_table_names_the_changed_sources():
     command = command_of(["engine-long"], ["a", "b c"], None, 3, Path("my rtl"))
     assert command == "bittrue verify --engine engine-long --point a --point 'b c' --epochs 3 --rtl 'my rtl'"
+
+
+def test_values_are_told_in_decimal_binary_and_as_real_numbers():
+    """An increment in units of z's last bit, halp8's with 6 bits below it; all others in their own."""
+    job = EpochJob(bt.TrainingDatapath.preset("halp8"), bt.Link.AFFINE, bt.RawRows(np.eye(3, dtype=np.int8)),
+                   indices=[0, 1], z=[0, 0, 0], h=[64, -64, 0], registers=bt.Registers(1 << 15, 15))  # fmt: skip
+    expected = run(job, trace=range(2)).trace
+    assert expected.increment[0].tolist() == [-64, 64, 0]
+    got = run(job, trace=range(2)).trace
+    got.increment[0, 1] = -48
+    assert place_text(job, first_difference(job, got, expected)) == (
+        "update, increment: step 0, beat 0, lane 1: got -48 (0b1111111111010000, -0.75), "
+        "expected 64 (0b0000000001000000, 1)"
+    )
+    got.coefficient[0] = 3
+    assert place_text(job, first_difference(job, got, expected)) == (
+        "link, coefficient: step 0: got 3 (0b00000011, 3), expected 0 (0b00000000, 0)"
+    )

@@ -366,7 +366,9 @@ def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(t
         ("one", 1, "", 6, {run.key: 1}),
     ):
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
-            mark(store, [EngineCheck(run, epochs, circuit, failure=failure)])
+            check = EngineCheck.of_run(run, epochs, circuit)
+            check.failure = failure
+            mark(store, [check])
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
             assert (len(store.checked.entries), store.repeated(circuit)) == (lines, marked)
 
