@@ -65,9 +65,10 @@ def show_engine(
         title, checks = job, [verify_job(Path(job), folder, rtl)]
     out = command_line.out
     out.print(engine_table(title, checks))
-    failed = [check for check in checks if check.failure]
+    failed = [check for check in checks if check.result != "equal"]
     for check in failed:
-        out.print(f"\n{check.point}: {check.failure}", highlight=False, markup=False, soft_wrap=True)
+        text = check.failure or "the training ended at its start; nothing was compared"
+        out.print(f"\n{check.point}: {text}", highlight=False, markup=False, soft_wrap=True)
     if failed:
         out.print()
     out.print(closing_line(checks), highlight=False, soft_wrap=True)
@@ -131,7 +132,7 @@ def mark(store: Store, checks: Sequence[EngineCheck]) -> None:
     """
     for check in checks:
         before = store.repeated(check.circuit).get(check.key, 0)
-        if (check.failure and before) or (not check.failure and check.epochs > before):
+        if (check.failure and before) or (check.result == "equal" and check.epochs > before):
             store.checked.append(check.as_dict())
 
 
@@ -144,14 +145,14 @@ def engine_table(name: str, checks: Sequence[EngineCheck]) -> Table:
         table.add_column(column, justify="left" if left else "right", no_wrap=column != "point", overflow="fold")
     for check in checks:
         *cells, result = _cells(check)
-        colour = "red" if check.failure else "green"
+        colour = "green" if check.result == "equal" else "red"
         table.add_row(*map(Text, cells), f"[{colour}]{result}[/]", f"{check.seconds:.1f} s")
     return table
 
 
 def closing_line(checks: Sequence[EngineCheck]) -> str:
     """Return one line that says how many points are equal."""
-    equal = sum(not check.failure for check in checks)
+    equal = sum(check.result == "equal" for check in checks)
     total = sum(check.cycles for check in checks)
     return f"{equal} of {len(checks)} points equal in every word, count and cycle, {total:,} cycles"
 
@@ -188,5 +189,4 @@ def as_markdown(command: str, checks: Sequence[EngineCheck]) -> str:
 
 def _cells(check: EngineCheck) -> tuple[str, ...]:
     numbers = (check.loops, check.words, check.cycles)
-    result = "DIFFERS" if check.failure else "equal"
-    return (check.data, check.point, str(check.epochs), *(f"{n:,}" for n in numbers), result)
+    return (check.data, check.point, str(check.epochs), *(f"{n:,}" for n in numbers), check.result)

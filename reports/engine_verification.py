@@ -64,10 +64,15 @@ class EngineCheck:
         lanes = one.point.datapath.lanes if one.point.datapath else 0
         return cls(one.key, one.data.source, one.point.label, lanes, one.seed, epochs, circuit)
 
+    @property
+    def result(self) -> str:
+        """In a word or two: whether circuit and model are equal, or there was no loop to compare."""
+        return "DIFFERS" if self.failure else "equal" if self.loops else "no loop"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the check as plain data."""
         rounded = {"seconds": round(self.seconds, 1), "model_seconds": round(self.model_seconds, 4)}
-        return {**asdict(self), **rounded, "co_simulated": not self.failure}
+        return {**asdict(self), **rounded, "co_simulated": self.result == "equal"}
 
 
 class _Parted(Exception):

@@ -139,6 +139,21 @@ def test_a_circuit_that_never_ends_is_told_with_its_job(program, tmp_path):
     assert EpochJob.load(tmp_path / told[1]).steps
 
 
+def test_a_point_without_a_loop_is_not_equal(program, tmp_path):
+    """Of targets that are all 0 the start is the solution: the training ends there."""
+    (tmp_path / "zeros.csv").write_text("a,b,y\n1,2,0\n2,-1,0\n3,1,0\n", encoding="utf-8")
+    text = study_text("engine-long").replace('name = "engine-long"', 'name = "mine"').replace("ridge = 1e-3\n", "")
+    text = text.replace('"logistic"', '"least_squares"').replace('"breast_cancer"', '"zeros.csv"\ntarget = "y"')
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    done = program("verify", "--engine", "mine.toml", "--records", "kept", "--json", "engine.json")
+    assert (done.code, done.err) == (1, "")
+    assert "\nHALP 8/8/8: the training ended at its start; nothing was compared\n" in done.out
+    assert "0 of 1 points equal in every word, count and cycle, 0 cycles" in done.out
+    [check] = json.loads((tmp_path / "engine.json").read_text())
+    assert (check["epochs"], check["loops"], check["co_simulated"]) == (0, 0, False)
+    assert not (tmp_path / "kept" / "cosimulated.jsonl").exists()
+
+
 def write_study(path):
     """Write a study with the first series of engine-diabetes, under another name."""
     path.write_text(study_text("engine-diabetes").replace('name = "engine-diabetes"', 'name = "other"'))
