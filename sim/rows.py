@@ -127,8 +127,8 @@ def _check_format(name: str, fmt: object) -> None:
 
 
 def _is_nothing(values: object) -> bool:
-    """Whether values are the empty array of rows that have no level table, or no scale."""
-    return isinstance(values, np.ndarray) and values.shape == (0, 0)
+    """Whether values are an array without a row: no level table, or no scale."""
+    return isinstance(values, np.ndarray) and values.ndim == 2 and not len(values)
 
 
 def _no_table() -> NDArray[np.int64]:
@@ -186,7 +186,7 @@ class PackedRows:
                     f"rows.table: got shape {table.shape} for {kind} codes; allowed: (1, {self.fmt.levels}) or "
                     f"({self.columns}, {self.fmt.levels}), for unsigned codes"
                 )
-        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "table", table if len(table) else _no_table())
         try:
             first, second = self.uses if self.uses is not None else (0, min(1, self.fmt.samples - 1))
         except (TypeError, ValueError):
