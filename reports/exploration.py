@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from algorithms.trace import State
 from reports.explorer import REFUSED
 from reports.figures import new_figure, save, title
-from reports.pareto import STATES, Outcome, median, paired_difference
+from reports.pareto import Outcome, median, paired_difference
 from reports.study import Study
 from reports.tables import styled
 from sim.cost import LABEL
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 COLUMNS = {
     "gradient_norm": "gradient norm",
@@ -35,8 +34,6 @@ COLUMNS = {
 """Objectives as tables and axes name them."""
 CURVES = {"gradient_norm": "gradient norm", "suboptimality": "(f − f*) / (f0 − f*)"}
 """What curves show, as axes name it."""
-MARKERS = dict(zip(STATES, ("o", "s", "^", "v", "D", "X", "P"), strict=True))
-"""A point's marker, by state."""
 LEAVES = 1e6
 """A run that diverged past so many times its start leaves the picture."""
 LEAST_NEEDED = ("lowest", "highest"), ("bits moved",), ("subopt.",), ("on circuit",)
@@ -170,55 +167,7 @@ def draw_curves(study: Study, shown: Sequence[Outcome], path: Path) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
-    title(figure, _title(study, shown))
-    save(figure, path)
-
-
-def draw_tradeoffs(study: Study, candidates: Sequence[Outcome], best: Sequence[Outcome], path: Path) -> None:
-    """Draw the first objective against model bits, bits moved and unit gates; markers name the states.
-
-    Args:
-        study: for its first objective.
-        candidates: every point.
-        best: those on the Pareto front, joined by a line where gates are on the axis.
-        path: file to write.
-    """
-    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
-
-    objective = study.head.objectives[0]
-    figure, axes = new_figure(3, width=5.2, height=4.8)
-    names = list(dict.fromkeys(outcome.point.series for outcome in candidates))
-    colours = dict(zip(names, _palette(len(names)), strict=True))
-    used = []
-    for outcome in candidates:
-        values = [v for v in run_ends(outcome, objective) if math.isfinite(v) and v > 0]
-        colour, state = colours[outcome.point.series], outcome.state
-        if not values:
-            continue
-        middle = median(values)
-        for ax, cost in zip(axes, ("model_bits", "bits_moved", "gates"), strict=True):
-            x = outcome.value(cost)
-            if math.isnan(x):
-                ax.axhline(middle, linestyle="--", color=colour, linewidth=1)
-                continue
-            spread = [[middle - min(values)], [max(values) - middle]]
-            ax.errorbar(x, middle, yerr=spread, fmt=MARKERS[state], color=colour, markersize=5, capsize=2, linewidth=1)
-            beside = (5, 4) if names.index(outcome.point.series) % 2 == 0 else (5, -9)
-            ax.annotate(_point_label(outcome), (x, middle), textcoords="offset points", xytext=beside, fontsize=6.5)
-            used.append(state)
-    chosen = sorted(best, key=lambda outcome: outcome.value("gates"))
-    if len(chosen) > 1 and not any(math.isnan(outcome.value("gates")) for outcome in chosen):
-        axes[2].plot([o.value("gates") for o in chosen], [o.value(objective) for o in chosen], color="0.6", zorder=0)
-    costs = "model bits", "bits moved in the run: rows and local memories", f"unit gates ({LABEL})"
-    for ax, cost in zip(axes, costs, strict=True):
-        ax.set(xlabel=cost, ylabel=f"{COLUMNS[objective]} at the end", yscale="log")
-    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[1].set_xscale("log")
-    axes[1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes[1].xaxis.set_major_formatter(EngFormatter())
-    axes[1].xaxis.set_minor_formatter(NullFormatter())
-    _keys(figure, colours, [state for state in STATES if state in used])
-    title(figure, _title(study, candidates))
+    title(figure, heading(study, shown))
     save(figure, path)
 
 
@@ -246,7 +195,8 @@ def summary(study: Study, every: Sequence[Outcome], best: Sequence[Outcome]) -> 
     }
 
 
-def _title(study: Study, shown: Sequence[Outcome]) -> str:
+def heading(study: Study, shown: Sequence[Outcome]) -> str:
+    """Return the lines over a figure: what the study asks, and on which data."""
     return "\n".join(filter(None, (study.head.about, headline(study, shown))))
 
 
@@ -269,16 +219,8 @@ def run_ends(outcome: Outcome, objective: str) -> list[float]:
     return [outcome.value(objective)]
 
 
-def _point_label(outcome: Outcome) -> str:
-    """Return a short label: the axes' values, and the state where it is not a good one."""
-    values = "/".join(
-        f"{value:g}" if isinstance(value, float) else str(value) for value in outcome.point.varied.values()
-    )
-    state = "" if outcome.state in (State.CONVERGED, State.RUNNING) else f" {outcome.state}"
-    return (values or outcome.point.series) + state
-
-
-def _palette(count: int) -> list[Any]:
+def palette(count: int) -> list[Any]:
+    """Return colours of series."""
     from matplotlib import colormaps
 
     return [colormaps["tab10"](k % 10) for k in range(count)]
@@ -289,7 +231,7 @@ def _colours(shown: Sequence[Outcome]) -> list[Any]:
     from matplotlib.colors import to_rgb
 
     names = list(dict.fromkeys(outcome.point.series for outcome in shown))
-    hues = dict(zip(names, _palette(len(names)), strict=True))
+    hues = dict(zip(names, palette(len(names)), strict=True))
     counts = {name: sum(outcome.point.series == name for outcome in shown) for name in names}
     seen = dict.fromkeys(names, 0)
     colours = []
@@ -299,15 +241,6 @@ def _colours(shown: Sequence[Outcome]) -> list[Any]:
         seen[name] += 1
         colours.append(tuple(1 - share * (1 - part) for part in to_rgb(hues[name])))
     return colours
-
-
-def _keys(figure: Figure, colours: dict[str, Any], states: Sequence[str]) -> None:
-    """Explain colours (series) and markers (states) beside the axes."""
-    from matplotlib.lines import Line2D
-
-    lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-    marks = [Line2D([], [], color="0.3", marker=MARKERS[state], linestyle="", label=state) for state in states]
-    figure.legend(handles=[*lines, *marks], loc="outside right upper", frameon=False, fontsize=7)
 
 
 def _difference(study: Study, outcome: Outcome, base: Outcome) -> str:

@@ -102,11 +102,12 @@ def explore(
 def _show(study: Study, store: Store, folder: Path, every: bool, json: Path | None) -> list[Path]:
     """Show what a study found; return its figures, none where no run is done."""
     from reports.command_line import out
-    from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, refusals, summary
+    from reports.exploration import draw_curves, exploration_table, headline, refusals, summary
     from reports.files import write_json
     from reports.pareto import front, outcomes
     from reports.rtl_backend import circuit_digest
     from reports.sample_figures import draw_convergence, draw_samples
+    from reports.tradeoffs import draw_tradeoffs
 
     points = outcomes(study, store)
     best = front(points, study.head.objectives)

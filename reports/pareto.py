@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from algorithms.data import Loss
 from algorithms.trace import State
 from algorithms.training import link_of
+from algorithms.zipml.floating import step_bits
 from reports.explorer import REFUSED, solved
 from reports.rtl_backend import circuit_digest
 from reports.series import Point
@@ -101,12 +102,15 @@ class Outcome:
 
     @property
     def _local_bits(self) -> int:
-        """Bits that a step reads and writes in the memories of model and gradient; of a float run, in its words."""
+        """Bits of model and gradient that a step moves; of a float run, in its words."""
         if self.cost is not None:
             return self.cost.local_bits
+        columns, parameters = int(self.records[0]["shape"][1]), self.point.parameters
+        if self.point.algorithm == "zipml_float":
+            return step_bits(columns, parameters.get("model_bits"), parameters.get("gradient_bits"))
         bits = 32 if self.point.algorithm.endswith("32") else 64
         words = 4 if self.point.algorithm.startswith("svrg") else 3  # w for the margin; w, g̃ for the update; w written
-        return words * bits * int(self.records[0]["shape"][1])
+        return words * bits * columns
 
     def _total(self, name: str) -> float:
         """Return the median of a sum over the epochs, over the runs that were made; NaN if all were refused."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from algorithms.points import Sampling
 from algorithms.training import algorithm_of
 from algorithms.zipml.floating import DEFAULT_BITS, sample_count
-from reports.exploration import COLUMNS, CURVES, drawn, run_ends
+from reports.exploration import COLUMNS, CURVES, drawn, heading, run_ends
+from reports.explorer import REFUSED
 from reports.figures import new_figure, save, title
 from reports.pareto import Outcome, median
 from reports.study import Study
 from sim.row_formats import RowFormat
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BITS = {"sample_bits"}
 """What a panel's series may vary."""
@@ -46,7 +50,8 @@ def stored_bits(outcome: Outcome) -> int | None:
 def draw_samples(study: Study, shown: Sequence[Outcome], path: Path) -> bool:
     """Draw where runs end against the bits of samples, both read and stored, and how noisy the samples are.
 
-    Marks are medians over the runs, bars go from the lowest to the highest.
+    Marks are medians over the runs, bars go from the lowest to the highest; a cross at the upper edge tells of runs
+    that diverged, which neither has. What a series varies besides bits stands beside its marks.
 
     Args:
         study: for its first objective.
@@ -67,26 +72,34 @@ def draw_samples(study: Study, shown: Sequence[Outcome], path: Path) -> bool:
         own = sorted((o for o in shown if o.point.series == name), key=lambda o: sample_bits(o) or 0)
         ends = [[value for value in run_ends(o, objective) if math.isfinite(value)] or [math.nan] for o in own]
         noises = [_noises(outcome) for outcome in own]
+        shift = 0.05 * (k - (len(names) - 1) / 2)  # so that bars stand beside each other
         for ax, bits, values in zip(axes, (sample_bits, stored_bits, sample_bits), (ends, ends, noises), strict=True):
             middles = [median(each) for each in values]
             spread = [[m - min(each) for m, each in zip(middles, values, strict=True)],
                       [max(each) - m for m, each in zip(middles, values, strict=True)]]  # fmt: skip
-            shift = 0.05 * (k - (len(names) - 1) / 2)  # so that bars stand beside each other
-            ax.errorbar([(bits(o) or 0) + shift for o in own], middles, yerr=spread, marker="osv^D"[k % 5],
-                        markersize=4, linewidth=1.3, capsize=2, color=f"C{k}", label=name)  # fmt: skip
+            places = [(bits(o) or 0) + shift for o in own]
+            joined = "-" if len(set(places)) == len(places) else ""
+            ax.errorbar(places, middles, yerr=spread, marker="osv^D"[k % 5], markersize=4, linestyle=joined,
+                        linewidth=1.3, capsize=2, elinewidth=1.3, color=f"C{k}", label=name)  # fmt: skip
+            for outcome, place, middle in zip(own, places, middles, strict=True):
+                if ax is not axes[2] and math.isfinite(middle):
+                    ax.annotate(_besides(outcome), (place, middle), textcoords="offset points", xytext=(5, -3),
+                                fontsize=6.5, color=f"C{k}")  # fmt: skip
+        for ax, bits in zip(axes, (sample_bits, stored_bits), strict=False):
+            _cross_out(ax, [(o, (bits(o) or 0) + shift) for o in own], objective, f"C{k}")
     for outcome in shown:
         if outcome.point.parameters.get("sampling") == Sampling.FULL:
             for ax in axes[:2]:
                 ax.axhline(outcome.value(objective), linestyle="--", color="0.35", linewidth=1, label=FULL)
     for ax in axes[:2]:
         ax.set(ylabel=f"{COLUMNS[objective]} at the end")
-    axes[2].set(ylabel="mean variance of a sample / mean square of the values")
+    axes[2].set(ylabel="mean variance of a sample\n/ mean square of the values")
     for ax, what in zip(axes, ("read for a sample", "stored for all samples", "read for a sample"), strict=True):
         ax.set(xlabel=f"bits {what} of a value", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=7)
-    title(figure, study.head.name)
+    title(figure, f"{heading(study, shown)}\nmedians over the runs, bars from the lowest to the highest")
     save(figure, path)
     return True
 
@@ -127,9 +140,30 @@ def draw_convergence(study: Study, shown: Sequence[Outcome], path: Path) -> bool
     axes[0].set(ylabel=CURVES[objective])
     entries = {text: line for ax in axes for line, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(list(entries.values()), list(entries), loc="outside right upper", frameon=False, fontsize=8)
-    title(figure, f"{study.head.name}: medians over the runs, bands from the lowest to the highest")
+    title(figure, f"{heading(study, shown)}\nmedians over the runs, bands from the lowest to the highest")
     save(figure, path)
     return True
+
+
+def _besides(outcome: Outcome) -> str:
+    """Return what a point's series varies besides the bits of samples: names and values."""
+    varied = outcome.point.varied.items()
+    return ", ".join(f"{name} {value}" for name, value in varied if name not in {*BITS, "data.width"})
+
+
+def _cross_out(ax: Axes, places: Sequence[tuple[Outcome, float]], objective: str, colour: str) -> None:
+    """Mark at the upper edge how many runs of a point diverged, or were refused, and so are in no mark."""
+    lines = 0
+    for outcome, place in places:
+        lost = len(outcome.records) - sum(map(math.isfinite, run_ends(outcome, objective)))
+        if lost:
+            height = 0.98 - 0.045 * lines
+            ax.plot([place], [height], "x", color=colour, markersize=6, transform=ax.get_xaxis_transform())
+            text = f"{lost} of {len(outcome.records)} diverged" if outcome.state != REFUSED else "refused"
+            ax.annotate(": ".join(filter(None, (_besides(outcome), text))), (place, height), ha="right", va="center",
+                        xycoords=ax.get_xaxis_transform(), xytext=(-6, 0), textcoords="offset points", fontsize=6.5,
+                        color=colour)  # fmt: skip
+            lines += 1
 
 
 def _sampled(shown: Sequence[Outcome]) -> list[str]:

@@ -43,6 +43,21 @@ def sample_count(sampling: Sampling, degree: int | None = None) -> int:
     return 1 if sampling in ALONE else 2
 
 
+def step_bits(columns: int, model_bits: int | None = None, gradient_bits: int | None = None) -> int:
+    """Return the bits of model and gradient that a step of `zipml_float` moves, 64 a value where they are not rounded.
+
+    The model goes to the dot product, with its norm if it is rounded, and the gradient to where the model is kept, with
+    a norm for every 128 values.
+
+    Example:
+        >>> step_bits(784), step_bits(784, 8, 8)
+        (100352, 13056)
+    """
+    model = columns * 64 if model_bits is None else columns * model_bits + 64
+    gradient = columns * 64 if gradient_bits is None else columns * gradient_bits + 64 * -(-columns // BUCKET)
+    return model + gradient
+
+
 class _Epochs:
     """Samples of all rows, epoch by epoch, a function of the seed; those of the last epoch are kept.
 

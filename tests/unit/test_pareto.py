@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import bittrue as bt
 from algorithms.training import link_of
-from reports.exploration import draw_curves, draw_tradeoffs, exploration_table, headline, summary
+from reports.exploration import draw_curves, exploration_table, headline, summary
 from reports.explore_command import circuit_line
 from reports.explorer import REFUSED, solved
 from reports.files import write_json
@@ -19,6 +19,7 @@ from reports.pareto import STATES, Outcome, front, outcomes, paired_difference
 from reports.sample_figures import draw_convergence, draw_samples, sample_bits, stored_bits
 from reports.store import opened
 from reports.study import OBJECTIVES, Study
+from reports.tradeoffs import draw_tradeoffs
 
 TABLE = {
     "name": "small",
@@ -208,6 +209,19 @@ def test_a_float_point_has_no_gates_nor_widths_but_moves_bits_of_its_words():
         assert outcome.value("bits_moved") == 8 * 200 + 20 * 30 * 4 * bits
 
 
+def test_zipml_in_floating_point_moves_rows_model_and_gradient_of_as_many_bits_as_it_says():
+    """Each with its norms: one of the model, one for every 128 values of the gradient."""
+    rounded = {"sample_bits": 8, "model_bits": 6, "gradient_bits": 4}
+    series = [{"name": "full", "algorithm": "zipml_float", "set": {"sampling": "full"}},
+              {"name": "rounded", "algorithm": "zipml_float", "set": rounded}]  # fmt: skip
+    study = study_of(series=series)
+    full, few = study.points
+    for point, columns, bits in ((full, 30, 2 * 30 * 64), (few, 30, 30 * 10 + 2 * 64),
+                                 (full, 300, 2 * 300 * 64), (few, 300, 300 * 10 + 4 * 64)):  # fmt: skip
+        records = [record(run, epoch(), epoch()) | {"shape": [455, columns]} for run in runs_of(point, study)]
+        assert outcome_of(records, point).value("bits_moved") == 8 * 200 + 20 * bits
+
+
 # The choice of tuned values
 
 
@@ -386,3 +400,54 @@ def test_ends_and_variances_are_drawn_where_rows_are_sampled(tmp_path):
         assert draw(study, found, file)
         assert file.read_bytes().startswith(b"\x89PNG")
     assert not draw_convergence(study, found[:1], curves)  # one number of bits: curves.png has it
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Figures are kept, and not written."""
+    figures = []
+    for module in ("reports.sample_figures", "reports.tradeoffs"):
+        monkeypatch.setattr(f"{module}.save", lambda figure, path: figures.append(figure))
+    return figures
+
+
+def texts_of(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_figure_says_on_which_data_and_how_many_runs_are_lost(kept):
+    """One degree diverges in all runs, one in one of three; marks bear their degree."""
+    series = [{"name": "polynomial", "algorithm": "zipml_float", "set": {"sampling": "polynomial", "sample_bits": 8},
+               "vary": {"degree": [3, 5, 7]}}]  # fmt: skip
+    study = study_of(series=series)
+    worse = {point: k for k, point in zip((3, 0, 1), study.points, strict=True)}
+    records = [record(run, epoch() | {"noise": 0.5}, epoch(math.nan if k < worse[point] else 0.1),
+                      state="diverged" if k < worse[point] else "running")
+               for point in study.points for k, run in enumerate(runs_of(point, study))]  # fmt: skip
+    found = outcomes(study, store_of(records, study))
+    draw_samples(study, found, None)
+    draw_tradeoffs(study, found, [], None)
+    samples, tradeoffs = kept
+    assert samples.get_suptitle().splitlines() == [
+        "small: breast_cancer (455 × 30), logistic, 3 runs a point",
+        "medians over the runs, bars from the lowest to the highest",
+    ]
+    for ax in samples.axes[:2]:
+        assert [text for text in texts_of(ax) if "degree" in text] == [
+            "degree 5", "degree 7", "degree 3: 3 of 3 diverged", "degree 7: 1 of 3 diverged"
+        ]  # fmt: skip
+    legend = [text.get_text() for text in tradeoffs.legends[0].get_texts()]
+    assert legend[-1] == "not drawn: polynomial degree 3, diverged"
+
+
+def test_trade_offs_leave_out_what_no_point_has_and_tick_a_single_number_by_itself(kept):
+    halp = {"name": "HALP", "algorithm": "halp", "datapath": "halp12", "set": {"mu": 1.0, "model.width": 6}}
+    svrg = {"name": "SVRG", "algorithm": "svrg"}
+    for series in ([svrg], [halp, svrg]):
+        study = study_of(series=series)
+        found = outcomes(study, store_of([record(run, epoch(), epoch(0.1)) for run in study.runs], study))
+        draw_tradeoffs(study, found, [], None)
+    [alone], [bits, _, gates] = (figure.axes for figure in kept)
+    assert alone.get_xlabel().startswith("bits moved")
+    assert [text.get_text() for text in bits.get_xticklabels()] == ["6"]
+    assert [text.get_text() for text in gates.get_xticklabels()] == [f"{found[0].cost.total_gates:,}"]
