@@ -87,7 +87,7 @@ def test_the_speed_of_model_and_circuit_is_measured_on_one_epoch() -> None:
 def test_a_difference_that_does_not_come_again_is_told(tmp_path: Path) -> None:
     given = JOBS["one_column"]
     claimed = FirstDifference("update", "model", 4, 0, 0, got=1, expected=2, width=8)
-    told = f"waves {tmp_path / 'dump.vcd'}; no picture: the first 6 steps by themselves give no difference"
+    told = [f"waves   {tmp_path / 'dump.vcd'}", "no picture: the first 6 steps by themselves give no difference"]
     assert keep_waves(given, claimed, tmp_path) == told
 
 
