@@ -100,21 +100,24 @@ def _of_studies(
     runs = [one for study in studies for one in engine_runs(study, points, seed)]
     counts = epochs_of(runs, epochs)
     with _marks(studies[0], records) as store:
-        checks = _checked(runs, counts, folder, rtl)
-        if store is not None:
-            mark(store, checks)
+        checks = _checked(runs, counts, folder, rtl, store)
     return " and ".join(study.head.name for study in studies), checks
 
 
-def _checked(runs: list[Run], epochs: list[int], folder: Path, rtl: Path | None) -> list[EngineCheck]:
-    """Return the check of each run, and tell meanwhile which one it is."""
+def _checked(
+    runs: list[Run], epochs: list[int], folder: Path, rtl: Path | None, store: Store | None
+) -> list[EngineCheck]:
+    """Return the check of each run; mark each as soon as it is there, and tell how many are."""
     from reports import command_line
 
-    checks = []
-    with command_line.notes.status("", spinner="dots") as status:
+    checks: list[EngineCheck] = []
+    with command_line.notes.status(f"{len(runs)} points", spinner="dots") as status:
         for check in verify_runs(runs, epochs, folder, rtl):
-            status.update(check.point.replace("[", r"\["))
             checks.append(check)
+            if store is not None:
+                mark(store, check)
+            last = f"{check.point}: {check.result}".replace("[", r"\[")
+            status.update(f"{len(checks)} of {len(runs)} points, the last {last}")
     return checks
 
 
@@ -123,17 +126,16 @@ def _marks(study: Study, folder: Path | None) -> AbstractContextManager[Store | 
     return nullcontext() if folder is None else opened(folder, study.head.name, study.text, "records")
 
 
-def mark(store: Store, checks: Sequence[EngineCheck]) -> None:
-    """Mark the points that are equal in a study's folder, and take marks back that no longer hold.
+def mark(store: Store, check: EngineCheck) -> None:
+    """Mark a point that is equal in a study's folder, or take its mark back where that no longer holds.
 
     Args:
         store: of its records.
-        checks: of its points; a mark that says the same as before is not written again.
+        check: of the point; a mark that says the same as before is not written again.
     """
-    for check in checks:
-        before = store.repeated(check.circuit).get(check.key, 0)
-        if (check.failure and before) or (check.result == "equal" and check.epochs > before):
-            store.checked.append(check.as_dict())
+    before = store.repeated(check.circuit).get(check.key, 0)
+    if (check.failure and before) or (check.result == "equal" and check.epochs > before):
+        store.checked.append(check.as_dict())
 
 
 def engine_table(name: str, checks: Sequence[EngineCheck]) -> Table:

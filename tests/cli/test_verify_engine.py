@@ -15,6 +15,7 @@ import pytest
 import bittrue as bt
 from reports.engine_failure import place_text
 from reports.engine_report import command_of
+from reports.engine_verification import EngineCheck
 from reports.shipped import study_text
 from reports.waveforms import cycles
 from rtl_models.elaborate import RTL
@@ -221,6 +222,20 @@ def test_a_folder_of_other_records_is_refused_before_anything_runs(program, tmp_
     done = program("verify", "--engine", "engine-diabetes", "--records", "kept")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: records: got kept, which holds other files; allowed: ")
+
+
+def test_an_interrupted_verification_keeps_the_marks_that_it_has(program, tmp_path, monkeypatch):
+    def interrupted(runs, epochs, folder, rtl):
+        check = EngineCheck.of_run(runs[0], epochs[0], "the circuit")
+        check.loops = 1
+        yield check
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reports.engine_report.verify_runs", interrupted)
+    done = program("verify", "--engine", "engine-diabetes", "--records", "kept")
+    assert (done.code, done.out) == (130, "")
+    [mark] = [json.loads(line) for line in (tmp_path / "kept" / "cosimulated.jsonl").read_text().splitlines()]
+    assert (mark["point"], mark["co_simulated"]) == ("HALP 8/8/8 lanes 4", True)
 
 
 def test_the_command_of_a_table_names_the_changed_sources():

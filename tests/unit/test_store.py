@@ -368,7 +368,7 @@ def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(t
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
             check = EngineCheck.of_run(run, epochs, circuit)
             check.failure, check.loops = failure, epochs
-            mark(store, [check])
+            mark(store, check)
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
             assert (len(store.checked.entries), store.repeated(circuit)) == (lines, marked)
 
