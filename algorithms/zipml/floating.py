@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from threading import get_ident
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from algorithms.curves import HINGE_KIND, SMOOTHED_HINGE_KIND, Floats
 from algorithms.points import Parameters, Point, Points, SampleLevels, Sampling
 from algorithms.problems import Problem
 from algorithms.svrg import FloatRun, require_no_datapath
+from algorithms.zipml.epochs import Epochs
 from algorithms.zipml.nonlinear import chebyshev
 from algorithms.zipml.sampling import BLOCK, HostWords, LargestLevel, Sampler
 from sim.datapath import TrainingDatapath
@@ -58,45 +57,6 @@ def step_bits(columns: int, model_bits: int | None = None, gradient_bits: int | 
     return model + gradient
 
 
-class _Epochs:
-    """Samples of all rows, epoch by epoch, a function of the seed; those of the last epoch are kept.
-
-    Classes trained against the rest side by side share them, as they share rows and seed.
-    """
-
-    alive: ClassVar[WeakValueDictionary[tuple[object, ...], _Epochs]] = WeakValueDictionary()
-
-    def __init__(self, rows: Floats, sampler: Sampler, seed: int) -> None:
-        self.rows, self.sampler, self.seed = rows, sampler, seed
-        self.drawn, self.words, self.held = 0, HostWords(seed, 1), np.zeros((0, 0, 0))
-        self.noise = sampler.noise()
-
-    @classmethod
-    def of(cls, rows: Floats, bits: int, count: int, levels: SampleLevels, seed: int) -> _Epochs:
-        """Return those of a run of this thread on the same rows, or new ones."""
-        key = get_ident(), id(rows), bits, count, levels, seed
-        known = cls.alive.get(key)
-        if known is None:
-            if levels is SampleLevels.OPTIMAL:
-                sampler = Sampler.with_levels(rows, bits, LEVEL_WORDS, samples=count)
-            else:
-                sampler = Sampler.uniform(rows, bits, scaling=LargestLevel.COLUMN, samples=count)
-            known = cls.alive[key] = cls(rows, sampler, seed)  # it holds the rows, so that their id stays theirs
-        return known
-
-    def epoch(self, number: int) -> Floats:
-        """Return the samples of an epoch, counted from 0, shape (k, N, d)."""
-        if number < self.drawn - 1:
-            self.drawn, self.words = 0, HostWords(self.seed, 1)
-        while self.drawn <= number:
-            packed = self.sampler.draw(self.words)
-            self.held = np.empty((self.sampler.fmt.samples, *self.rows.shape))
-            for k, sample in enumerate(self.held):
-                np.multiply(packed.words(k), self.sampler.step, out=sample)
-            self.drawn += 1
-        return self.held
-
-
 class FloatSamples:
     """Samples of a problem's rows as real numbers, fresh ones for every epoch; uniform levels are scaled by column.
 
@@ -131,7 +91,14 @@ class FloatSamples:
         count = sample_count(self.sampling, degree)
         if parameters.levels is SampleLevels.UNIFORM and bits < 2:
             raise InputError(f"sample_bits: got {bits}; allowed: 2 to 8 with uniform levels")
-        self.epochs = _Epochs.of(self.rows, bits, count, parameters.levels, parameters.seed)
+        rows, levels = self.rows, parameters.levels
+
+        def sampler() -> Sampler:
+            if levels is SampleLevels.OPTIMAL:
+                return Sampler.with_levels(rows, bits, LEVEL_WORDS, samples=count)
+            return Sampler.uniform(rows, bits, scaling=LargestLevel.COLUMN, samples=count)
+
+        self.epochs = Epochs.of(rows, parameters.seed, sampler, "float", bits, count, levels)
         self.sampler = self.epochs.sampler
         if polynomial:
             radius = DEFAULT_RADIUS if parameters.radius is None else parameters.radius
@@ -153,7 +120,7 @@ class FloatSamples:
         if self.sampling is Sampling.NEAREST:
             return self.sampler.nearest()[None]
         self.drawn += 1
-        return self.epochs.epoch(self.drawn - 1)
+        return self.epochs.values(self.drawn - 1)
 
     def noise(self) -> float | None:
         """Return the mean variance of a sample in units of the values' mean square; None without random samples."""

@@ -7,7 +7,8 @@ from algorithms.halp import halp_on
 from algorithms.low_precision import lp_sgd_on
 from algorithms.points import Parameters, Points, SampleLevels, Sampling
 from algorithms.problems import Problem
-from algorithms.zipml.sampling import HostWords, Sampler
+from algorithms.zipml.epochs import Epochs
+from algorithms.zipml.sampling import Sampler
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob
 from sim.errors import InputError
@@ -46,18 +47,24 @@ class SampledHost(EngineHost):
             name = "data.width" if parameters.sample_bits is None else "sample_bits"
             raise InputError(f"{name}: got {bits}; allowed: {lowest} to {highest} bits a sample with {algorithm}")
         count = 1 if sampling is Sampling.NAIVE else 2
-        if optimal:
-            self.sampler = Sampler.with_levels(problem.rows, bits, path.data_format, samples=count, lanes=path.lanes)
-        else:
-            self.sampler = Sampler.uniform(problem.rows, bits, samples=count, lanes=path.lanes)
+        rows, words = problem.rows, path.data_format
+
+        def sampler() -> Sampler:
+            if optimal:
+                return Sampler.with_levels(rows, bits, words, samples=count, lanes=path.lanes)
+            return Sampler.uniform(rows, bits, samples=count, lanes=path.lanes)
+
+        self.epochs = Epochs.of(rows, parameters.seed, sampler, "engine", bits, count, optimal, words, path.lanes)
+        self.sampler, self.drawn = self.epochs.sampler, 0
         if not problem.features.any():
             raise InputError("features: got only zeros; allowed: at least one value that is not 0")
         self.problem, self.data_scale = problem, float(self.sampler.step.item())
-        self.words, self.noise = HostWords(parameters.seed, 1), self.sampler.noise()
+        self.noise = self.epochs.noise
 
     def job(self, z: Words, h: Words, record: dict[str, object], exponents: Words | None = None) -> EpochJob:
         """Return the next epoch's inner loop, on fresh samples."""
-        self.store = self.sampler.draw(self.words)
+        self.store = self.epochs.packed(self.drawn)
+        self.drawn += 1
         return super().job(z, h, record, exponents)
 
     def row_bytes(self, rows: int) -> int:

@@ -317,6 +317,28 @@ def test_classes_share_their_samples_and_each_trains_as_if_alone() -> None:
         assert train(problem.binaries[k], "zipml_float", **run).w.tolist() == together.w[k].tolist()
 
 
+@pytest.mark.parametrize(("algorithm", "own"), [("zipml", {"delta": 0.01}), ("halp_zipml", {"mu": 0.3})])
+@pytest.mark.parametrize("levels", SampleLevels)
+def test_classes_on_the_engine_share_their_samples_and_each_trains_as_if_alone(
+    algorithm: str, own: dict[str, Any], levels: SampleLevels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, settings = load("digits")
+    assert isinstance(problem, OneVsRest)
+    drawn, draw = [], Sampler.draw
+
+    def counted(sampler: Sampler, random: HostWords) -> PackedRows:
+        drawn.append(sampler)
+        return draw(sampler, random)
+
+    monkeypatch.setattr(Sampler, "draw", counted)
+    run: dict[str, Any] = {"step": settings.step, "epoch_length": 20, "epochs": 3, "levels": levels, **own}
+    path = TrainingDatapath.preset("zipml4").with_fields({"data.width": 8}).with_fields({"link.index_bits": 8})
+    together = train(problem, algorithm, path, sample_bits=3, **run)
+    assert len(drawn) == 4  # once an epoch for all ten classes, and for the loop that the end would ask for
+    for k in (0, 9):
+        assert train(problem.binaries[k], algorithm, path, sample_bits=3, **run).w.tolist() == together.w[k].tolist()
+
+
 def test_runs_side_by_side_draw_the_same_samples_in_any_order() -> None:
     problem, parameters = least_squares(20, 5), Parameters(**RUN, sample_bits=3)
     first, second = FloatSamples(problem, parameters), FloatSamples(problem, parameters)
