@@ -148,6 +148,13 @@ def test_a_file_keeps_what_its_words_are_worth(tmp_path: Path, shape: tuple[int,
     assert loaded.nbytes == loaded.data.nbytes + table.nbytes + scale.nbytes
 
 
+def test_an_empty_table_is_none_in_memory_and_in_a_file(tmp_path: Path) -> None:
+    rows = pair(table=np.zeros((0, 3), np.int64))
+    rows.save(tmp_path / "rows.bin")
+    for one in (rows, PackedRows.load(tmp_path / "rows.bin")):
+        assert [words.tolist() for words in one.decode(0)] == [[0], [1]]
+
+
 def test_without_a_scale_there_are_no_real_numbers() -> None:
     rows = PackedRows.pack([[[0]], [[1]]], RowFormat(bits=2))
     assert (
