@@ -108,7 +108,8 @@ class FloatSamples:
             )
         elif self.sampling is Sampling.REFETCH:
             if problem.curve.kind not in FLAT:
-                raise InputError(f"sampling: got refetch on {problem.name}; allowed: on a hinge or smoothed hinge")
+                loss = type(problem).__name__
+                raise InputError(f"sampling: got refetch with the loss {loss}; allowed: with a hinge or smoothed hinge")
             self.form, self.widths = kernels.REFETCH, self.sampler.widths()
         elif self.sampling is Sampling.SYMMETRIC:
             self.form = kernels.MEAN

@@ -150,8 +150,8 @@ def mean_variance(values: ArrayLike, levels: ArrayLike) -> float:
         0.25
     """
     points, rising = finite("values", values).reshape(-1), finite("levels", levels).reshape(-1)
-    if not (rising[1:] > rising[:-1]).all():
-        raise InputError(f"levels: got {rising.tolist()}; allowed: rising numbers")
+    for k in np.flatnonzero(rising[1:] <= rising[:-1])[:1]:
+        raise InputError(f"levels: got {rising[k]} before {rising[k + 1]}; allowed: rising numbers")
     if points.min() < rising[0] or points.max() > rising[-1]:
         raise InputError(
             f"values: got {points.min()} to {points.max()}; allowed: {rising[0]} to {rising[-1]}, between the levels"

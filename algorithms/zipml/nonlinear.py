@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from algorithms.curves import Floats
 from algorithms.points import LARGEST_DEGREE
-from sim.errors import whole_number
+from sim.errors import InputError, whole_number
 from sim.quantize import positive_real
 
 
@@ -82,9 +82,14 @@ def polynomial_estimate(fit: SlopePolynomial, samples: Floats, x: Floats, target
     Args:
         fit: P.
         samples: D + 1 independent samples of the row, shape (D + 1, d).
-        x: the model.
+        x: the model, shape (d,).
         target: y.
+
+    Raises:
+        InputError: for another number of samples.
     """
+    if len(samples) != fit.degree + 1:
+        raise InputError(f"samples: got {len(samples)} of a row; allowed: {fit.degree + 1}, the degree and one more")
     products = np.cumprod(np.append(1.0, samples[:-1] @ x))
     return np.asarray((float(fit.coefficients @ products) - target) * samples[-1], np.float64)
 

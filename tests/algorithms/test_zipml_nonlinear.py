@@ -162,7 +162,14 @@ def test_the_least_hinge_loss_is_below_that_of_every_other_model(ridge: float, s
     [
         (lambda: chebyshev(logistic_slope, 16, 2.0), "degree: got 16; allowed: a whole number from 0 to 15"),
         (lambda: chebyshev(logistic_slope, 3, 0.0), "radius: got 0.0"),
-        (lambda: run("refetch", Logistic), "sampling: got refetch on logistic; allowed: on a hinge or smoothed hinge"),
+        (
+            lambda: polynomial_estimate(chebyshev(logistic_slope, 3, 2.0), np.ones((3, 2)), np.ones(2), 0.0),
+            "samples: got 3 of a row; allowed: 4, the degree and one more",
+        ),
+        (
+            lambda: run("refetch", Logistic),
+            "sampling: got refetch with the loss Logistic; allowed: with a hinge or smoothed hinge",
+        ),
         (lambda: run("refetch", Hinge, sample_bits=1), "sample_bits: got 1; allowed: 2 to 8 with uniform levels"),
         (lambda: run("double", Hinge, degree=3), "degree: got 3; allowed: none with sampling double"),
         (lambda: run("nearest", Hinge, radius=2.0), "radius: got 2.0; allowed: none with sampling nearest"),
