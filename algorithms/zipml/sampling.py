@@ -137,6 +137,13 @@ class Sampler:
         fractions: way to the next level, 0 to 1, shape (N, d).
         step: worth of a code, or of a data word where there is a level table; broadcasts to (N, d).
         table: data words by code, shape (d, levels); empty where codes are data words.
+
+    Example:
+        >>> sampler = Sampler.uniform([[0.5, -1.0], [0.125, 0.0]], bits=4)
+        >>> sampler.step.item(), sampler.fractions.tolist()
+        (0.25, [[0.0, 0.0], [0.5, 0.0]])
+        >>> sampler.draw(HostWords(seed=0, number=1)).values(0).tolist()
+        [[0.5, -1.0], [0.0, 0.0]]
     """
 
     fmt: RowFormat

@@ -121,7 +121,8 @@ def test_greedy_merging_stays_within_twice_the_optimum(draw: str, intervals: int
         ([-1, 1], 1023),
         ([1, 2, 5, -9], 660),
         ([1, 2, 5, 9], -700),
-        ([2**52, 2**52 + 1, 2**52 + 3, 2**52 + 4], 0),
+        ([2**52, 2**52 + 1, 2**52 + 3, 2**52 + 4], 0),  # no numbers between them
+        ([2**52, 2**52 + 1], 0),
     ],
 )
 def test_levels_of_the_smallest_and_largest_numbers_are_those_of_common_ones(
