@@ -50,13 +50,14 @@ from sim.engine import EpochJob, EpochResult, Registers
 from sim.errors import InputError
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
+from sim.packed_rows import PackedRows
 from sim.profile import NodeProfile, Profile
 from sim.proposal import Proposal, propose
 from sim.quantize import Requantizer, dequantize, quantize, requantize
 from sim.random_bits import Lfsr, RandomWords, Role, Xorshift32
 from sim.ranges import RangeAnalysis, analyse
 from sim.row_formats import RowFormat
-from sim.rows import PackedRows, RawRows
+from sim.rows import RawRows
 from sim.statistics import Statistics
 
 rtl_backend.register()

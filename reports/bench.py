@@ -20,10 +20,11 @@ from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob, Registers, run
 from sim.formats import QFormat
 from sim.modes import Overflow, Rounding
+from sim.packed_rows import PackedRows
 from sim.quantize import quantize
 from sim.random_bits import Xorshift32, row_indices
 from sim.row_formats import Base, RowFormat, unpacked
-from sim.rows import PackedRows, RawRows
+from sim.rows import RawRows
 
 VALUES = 10_000_000
 """Numbers quantized: 80 MB of float64, so that they come from main memory."""

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from sim.errors import InputError, writable
+from sim.packed_rows import PackedRows
 from sim.row_formats import RowFormat
-from sim.rows import PackedRows
 
 MARK = b"btrows\r\n"
 """First bytes of a file; a transfer as text would change them."""

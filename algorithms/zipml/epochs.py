@@ -11,7 +11,7 @@ import numpy as np
 
 from algorithms.curves import Floats
 from algorithms.zipml.sampling import HostWords, Sampler
-from sim.rows import PackedRows
+from sim.packed_rows import PackedRows
 
 
 class Epochs:

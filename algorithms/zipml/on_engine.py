@@ -12,7 +12,7 @@ from algorithms.zipml.sampling import Sampler
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob
 from sim.errors import InputError
-from sim.rows import PackedRows
+from sim.packed_rows import PackedRows
 
 ENGINE_SAMPLINGS = (Sampling.DOUBLE, Sampling.NAIVE)
 

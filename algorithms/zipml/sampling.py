@@ -19,10 +19,10 @@ from algorithms.problems import finite, real_rows
 from algorithms.zipml.levels import Method, column_levels
 from sim.errors import InputError, whole_number
 from sim.formats import QFormat
+from sim.packed_rows import PackedRows
 from sim.quantize import mode_of
 from sim.random_bits import WORD_BITS, RandomSource, Role, Xorshift32, generator_seed
 from sim.row_formats import Base, RowFormat
-from sim.rows import PackedRows
 
 Words = NDArray[np.int64]
 BLOCK = 1 << 20

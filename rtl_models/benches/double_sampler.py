@@ -15,8 +15,8 @@ from rtl_models.benches.stream import Script
 from rtl_models.elaborate import Unit, literal, section_parameters
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
+from sim.packed_rows import PackedRows
 from sim.row_formats import Base, RowFormat, unpack_row
-from sim.rows import PackedRows
 
 _LONGEST = 4
 """Beats of the longest row, where there are no tables by column."""

@@ -14,11 +14,12 @@ from sim.configuration import from_table
 from sim.conformance import ARITHMETIC_VERSION
 from sim.datapath import Link, TrainingDatapath
 from sim.errors import InputError, integer_array, whole_number
+from sim.packed_rows import PackedRows, rows_from
 from sim.profile import NODES, NodeProfile, Profile
 from sim.quantize import INTERMEDIATE_BITS, mode_of
 from sim.random_bits import LARGEST_SEED
 from sim.ranges import Interval, analyse
-from sim.rows import PackedRows, RawRows, Rows, rows_from
+from sim.rows import RawRows, Rows
 
 STAGES = {"t": "accumulator", "u": "index", "c": "coefficient", "a": "increment", "z": "model"}
 """The stage that a node's overflows are counted under; p is a wire, and the host saturates h."""

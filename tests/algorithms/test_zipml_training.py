@@ -21,9 +21,9 @@ from algorithms.zipml.sampling import HostWords, Sampler, quantized_vector
 from sim.datapath import TrainingDatapath
 from sim.engine import EpochJob, EpochResult
 from sim.errors import InputError
+from sim.packed_rows import PackedRows
 from sim.random_bits import RandomWords, Role, Xorshift32, generator_seed, row_indices
 from sim.row_formats import RowFormat
-from sim.rows import PackedRows
 
 PATH = TrainingDatapath.preset("zipml4").with_fields({"model.width": 12, "product.cut": 1})
 RUN: dict[str, Any] = {"step": 0.02, "epoch_length": 30, "epochs": 3, "seed": 5}
@@ -274,7 +274,7 @@ def test_zeros_a_single_row_and_more_classes() -> None:
 RESIDENT = """
 import sys
 from pathlib import Path
-from sim.rows import PackedRows
+from sim.packed_rows import PackedRows
 
 def resident():
     return 4096 * int(Path("/proc/self/statm").read_text().split()[1])

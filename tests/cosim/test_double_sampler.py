@@ -15,8 +15,8 @@ from rtl_models.verification import verify
 from sim.datapath import TrainingDatapath
 from sim.errors import InputError
 from sim.formats import QFormat
+from sim.packed_rows import PackedRows
 from sim.row_formats import Base, RowFormat
-from sim.rows import PackedRows
 
 pytestmark = pytest.mark.cosim
 

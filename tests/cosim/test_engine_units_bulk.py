@@ -13,9 +13,10 @@ from rtl_models.bulk import Bulk
 from sim.datapath import Link, TrainingDatapath
 from sim.engine import EpochJob, EpochResult, Registers, StageTrace, reference, run
 from sim.formats import QFormat
+from sim.packed_rows import PackedRows
 from sim.random_bits import Role
 from sim.reference import select_other
-from sim.rows import PackedRows, RawRows
+from sim.rows import RawRows
 from tests.cosim.bulk_words import packed, unpacked
 
 pytestmark = pytest.mark.cosim

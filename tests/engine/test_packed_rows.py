@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.engine import EpochJob, run
+from sim.packed_rows import PackedRows
 from sim.row_formats import Base, RowFormat
-from sim.rows import PackedRows, RawRows
+from sim.rows import RawRows
 from tests.engine.helpers import BACKENDS, refusal, same, small_job
 from tests.engine.strategies import jobs
 

@@ -12,8 +12,8 @@ import pytest
 from sim import row_formats
 from sim.errors import InputError
 from sim.formats import QFormat
+from sim.packed_rows import PackedRows
 from sim.row_formats import Base, RowFormat, unpack_row
-from sim.rows import PackedRows
 
 FORMATS = [
     RowFormat(bits=bits, samples=samples, base=base, signed=signed, lanes=lanes)
