@@ -122,8 +122,10 @@ def build(design: Design, *, waves: bool = False, coverage: bool = False, simula
             for file in folder.glob(pattern):
                 file.unlink()
 
-    folder = cached(design.top, [*design.parts(), tools.version.encode(), repr((flags, waves)).encode()], make)
-    return Simulation(design, folder, simulator, waves)
+    from cocotb_tools.config import libs_dir  # a simulation looks for cocotb where that was when it was linked
+
+    depends = [*design.parts(), tools.version.encode(), repr((flags, waves, str(libs_dir))).encode()]
+    return Simulation(design, cached(design.top, depends, make), simulator, waves)
 
 
 def _build_icarus(design: Design, tools: Toolchain, waves: bool) -> Simulation:

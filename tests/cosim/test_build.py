@@ -44,6 +44,16 @@ def test_every_part_of_the_key_counts(cache: Path) -> None:
     assert len({cached("unit", key, lambda _: None) for key in keys}) == len(keys)
 
 
+def test_environments_share_no_simulation(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is linked with the place of cocotb, which another environment has elsewhere."""
+    monkeypatch.setattr("rtl_models.build._run_build", lambda *_, **__: None)
+    design, folders = Design("empty", [], "module empty;\nendmodule\n"), set()
+    for place in ("one", "other"):
+        monkeypatch.setattr("cocotb_tools.config.libs_dir", place)
+        folders.add(build(design).folder)
+    assert len(folders) == 2
+
+
 def test_an_interrupted_build_starts_anew(cache: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "half").touch()
