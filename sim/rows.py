@@ -92,7 +92,7 @@ class RawRows:
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d)."""
         dot, *update = (
-            words if words.dtype == fmt.dtype else with_room(words, fmt.dtype)
+            with_room(words, fmt.dtype)  # a copy of rows that were pickled, for one, has no room any more
             for words in (self.dot, self.update)
             if words is not None
         )
@@ -109,9 +109,22 @@ class RawRows:
 
 
 def with_room(words: Words, dtype: np.dtype[Any]) -> Words:
-    """Return a copy of words with `ROOM` entries of memory behind them."""
-    flat = np.empty(words.size + ROOM, dtype)
-    flat[words.size :] = 0
-    result = flat[: words.size].reshape(words.shape)
-    result[...] = words
-    return result
+    """Return words as a C array with `ROOM` entries of memory behind them: themselves if they are that, or a copy.
+
+    Args:
+        words: any array.
+        dtype: of the result.
+    """
+    memory = words.base
+    if (
+        words.dtype == dtype
+        and isinstance(memory, np.ndarray)
+        and memory.dtype == dtype
+        and memory.shape == (words.size + ROOM,)
+        and memory.ctypes.data == words.ctypes.data
+        and words.flags.c_contiguous
+    ):
+        return words
+    flat = np.zeros(words.size + ROOM, dtype)
+    flat[: words.size] = words.reshape(-1)
+    return flat[: words.size].reshape(words.shape)

@@ -1,5 +1,9 @@
 """The compiled update takes 32-bit lanes and short casts where they are exact, and gives the reference's bits there."""
 
+import copy
+import pickle
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -9,10 +13,11 @@ from msgspec.structs import replace
 from sim.datapath import Coefficient, Data, Increment, Link, Model, Product, TrainingDatapath
 from sim.engine import EpochJob, Registers, run
 from sim.engine.compiled import update_casts
+from sim.formats import QFormat
 from sim.kernels.casts import ClipRow, overflow_row, rounding_row
 from sim.modes import Overflow, Rounding
 from sim.ranges import analyse
-from sim.rows import RawRows
+from sim.rows import ROOM, RawRows, with_room
 from tests.engine.helpers import small_job
 from tests.engine.strategies import datapaths, jobs
 from tests.engine.test_backends_equal import STAGES, assert_same, assert_same_stages
@@ -107,3 +112,19 @@ def test_short_rows_are_the_modes_that_have_one() -> None:
     assert overflow_row(8, True, Overflow.SAT).short() == ClipRow(-128, 127)
     assert overflow_row(8, True, Overflow.SAT_SYM).short() == ClipRow(-127, 127)
     assert overflow_row(8, True, Overflow.WRAP).short() is None
+
+
+@pytest.mark.parametrize("copied", [lambda rows: rows, copy.deepcopy, lambda rows: pickle.loads(pickle.dumps(rows))])
+@pytest.mark.parametrize("layout", ["C", "F", "steps"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_kernels_get_rows_with_room_behind_them(copied: Any, layout: str, bits: int) -> None:
+    words = np.random.default_rng(0).integers(-128, 128, (6, 10), np.int8)
+    given = {"C": words, "F": np.asfortranarray(words), "steps": words[::2, ::3]}[layout]
+    for array in copied(RawRows(given, given[::-1])).arrays(QFormat(bits, 0)):
+        assert array.flags.c_contiguous
+        assert array.dtype.itemsize * 8 == bits
+        assert array.base.shape == (array.size + ROOM,)
+        assert array.base.ctypes.data == array.ctypes.data
+        assert not array.base[array.size :].any()
+    assert array.tolist() == given[::-1].tolist()
+    assert with_room(array, array.dtype) is array
