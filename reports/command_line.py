@@ -162,10 +162,12 @@ def check(
 
     Exit code 0 if all checks hold, 1 if one does not, 2 for a bad input.
     """
+    from reports.files import check_writable
     from reports.junit import check_cases, write_junit
     from reports.tables import checks_table
     from sim.checks import check_datapath
 
+    check_writable(junit)
     path, skipped = datapath_of(datapath), skip or []
     checks = check_datapath(path, columns, _link(link))
     if algorithm is not None:

@@ -23,7 +23,7 @@ def study_text(source: str) -> str:
     """Return the TOML of a study: a file, or a shipped one by name."""
     if source in study_names():
         return (resources.files("reports") / "studies" / f"{source}.toml").read_text(encoding="utf-8")
-    if not source.endswith(".toml") and not Path(source).exists():
+    if not source or (not source.endswith(".toml") and not Path(source).exists()):
         raise InputError(f"study: got {source!r}; allowed: a TOML file, or one of {', '.join(study_names())}")
     try:
         return Path(source).read_text(encoding="utf-8-sig")

@@ -115,6 +115,7 @@ BAD_OUTPUTS = {
     (*TRAIN, "--figure", "run"): "figure: got 'run'; allowed: a file ending in ",
     (*TRAIN, "--figure", "run.pgf"): "figure: got 'run.pgf'; allowed: a file ending in ",  # it would need LaTeX
     ("check", "--junit", f"{MISSING}/a.xml"): f"{MISSING}/a.xml: got No such file or directory; allowed: a file that",
+    ("explore", ""): "study: got ''; allowed: a TOML file, or one of ",
     ("check", "--junit", FOLDER): f"{FOLDER}: got Is a directory; allowed: a file that can be written",
 }
 BAD_USAGE = {
