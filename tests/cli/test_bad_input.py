@@ -101,6 +101,7 @@ BAD_CALLS = {
     ("train", "--epoch-length", "0"): "epoch_length: got 0; allowed: a whole number from 1 to ",
     (*TRAIN, "--seed", "-1"): "seed: got -1; allowed: a whole number from 0 to 4611686018427387903",
     (*TRAIN, "--seed", str(1 << 62)): f"seed: got {1 << 62}; allowed: a whole number from 0 to 4611686018427387903",
+    ("explore", ""): "study: got ''; allowed: a TOML file, or one of ",
     ("datapath", "--columns", "0"): "columns: got 0; allowed: a whole number from 1 to 16777216",
     ("check", "--columns", "-1"): "columns: got -1; allowed: a whole number from 1 to 16777216",
     ("datapath", "--columns", "16777217"): "columns: got 16777217; allowed: a whole number from 1 to 16777216",
@@ -115,7 +116,6 @@ BAD_OUTPUTS = {
     (*TRAIN, "--figure", "run"): "figure: got 'run'; allowed: a file ending in ",
     (*TRAIN, "--figure", "run.pgf"): "figure: got 'run.pgf'; allowed: a file ending in ",  # it would need LaTeX
     ("check", "--junit", f"{MISSING}/a.xml"): f"{MISSING}/a.xml: got No such file or directory; allowed: a file that",
-    ("explore", ""): "study: got ''; allowed: a TOML file, or one of ",
     ("check", "--junit", FOLDER): f"{FOLDER}: got Is a directory; allowed: a file that can be written",
 }
 BAD_USAGE = {
