@@ -59,6 +59,8 @@ def main() -> None:
         line = refusal(error)
     except InputError as error:
         line = str(error)
+    except OSError as error:  # inputs and files are checked where they are read and written
+        line = f"output: got {error.strerror or error}; allowed: a terminal, file or pipe that can be written"
     if line:
         notes.print(f"[red]error:[/] {_escaped(line)}", highlight=False, soft_wrap=True)
     sys.exit(2)

@@ -32,7 +32,7 @@ class EngineCheck:
         point: its label.
         lanes: of its datapath.
         seed: of the run.
-        epochs: epochs trained.
+        epochs: epochs asked for; those trained, where nothing differs.
         circuit: digest of the circuit's sources.
         loops: inner loops compared: an epoch each, times the classes.
         words: model words compared.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from sim.errors import InputError, writable
 RECORDS, MINIMA, CHECKED, STUDY = "records.jsonl", "minima.jsonl", "cosimulated.jsonl", "study.toml"
 LOCK, FRESH = ".lock", f".{STUDY}.new"
 """What a process that was killed as it made the folder may leave there."""
+_RECORD = {"problem": object, "seed": int, "shape": list, "one_vs_rest": int, "state": str, "epochs": list}
+_CHECKED = {"epochs": int, "co_simulated": bool}
 
 
 class JsonLines:
@@ -26,14 +28,15 @@ class JsonLines:
 
     Args:
         path: the file; it need not exist.
-        needed: keys that every line has, besides "key".
+        needed: keys that every line has, besides "key", and the types of their values.
 
     Raises:
         InputError: for a file that cannot be read or a broken line before the last.
     """
 
-    def __init__(self, path: Path, needed: Iterable[str] = ()) -> None:
+    def __init__(self, path: Path, needed: Mapping[str, Any] | None = None) -> None:
         self.path = path
+        kinds = {"key": str, **(needed or {})}
         self.torn = 0
         self.entries: list[dict[str, Any]] = []
         try:
@@ -44,10 +47,10 @@ class JsonLines:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 entry = json.loads(line)
-                if not (isinstance(entry, dict) and isinstance(entry.get("key"), str) and entry.keys() >= set(needed)):
+                if not all(isinstance(entry[key], kind) for key, kind in kinds.items()):
                     raise ValueError
-            except (ValueError, RecursionError):
-                keys = ", ".join(("key", *needed))
+            except (ValueError, TypeError, KeyError, RecursionError):
+                keys = ", ".join(kinds)
                 raise InputError(
                     f"{path}, line {number}: got {_start(line)}; allowed: one JSON object a line, with {keys}"
                 ) from None
@@ -90,9 +93,9 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.records = JsonLines(folder / RECORDS, ("problem", "seed", "shape", "one_vs_rest", "state", "epochs"))
-        self.minima = JsonLines(folder / MINIMA, ("minimum",))
-        self.checked = JsonLines(folder / CHECKED, ("epochs", "co_simulated"))
+        self.records = JsonLines(folder / RECORDS, _RECORD)
+        self.minima = JsonLines(folder / MINIMA, {"minimum": object})
+        self.checked = JsonLines(folder / CHECKED, _CHECKED)
 
     @property
     def by_key(self) -> dict[str, dict[str, Any]]:

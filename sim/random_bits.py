@@ -81,7 +81,8 @@ class LinearGenerator(ABC):
     """A register whose next state is a linear map over GF(2) of the present one; a word is its low 32 bits.
 
     Output n of a generator is taken after n + 1 steps. Linearity gives exact jump-ahead by matrix powers. A generator
-    is mutable: reading words advances `position`.
+    is mutable: reading words advances `position`. What a subclass holds when it calls this constructor defines its map,
+    which is kept for all that hold the same: hashable values, the seed not among them.
 
     Args:
         width: bits of the register, 32 to 64.
@@ -91,7 +92,7 @@ class LinearGenerator(ABC):
 
     def __init__(self, width: int, seed: int, position: int = 0) -> None:
         self.width = width
-        key = (type(self), *vars(self).items())  # what a generator holds by now defines its map
+        key = (type(self), *vars(self).items())
         if key not in _COLUMNS:
             _COLUMNS[key] = tuple(self.step(1 << bit) for bit in range(width))
         self.columns = _COLUMNS[key]

@@ -224,19 +224,24 @@ class EpochJob:
             version = int(data["arithmetic_version"])
             if version != ARITHMETIC_VERSION:
                 raise InputError(f"{path}: got arithmetic version {version}; allowed: {ARITHMETIC_VERSION}")
+            for name, shape in (("registers", (4,)), ("seed", ()), ("first_step", ())):
+                if data[name].dtype.kind not in "iu" or data[name].shape != shape:
+                    got = f"{data[name].dtype} of shape {data[name].shape}"
+                    raise InputError(f"{name}: got {got}; allowed: integers of shape {shape}")
             link = Link(str(data["link"]))
             arrays: dict[str, Any] = {name: data[name] for name in (*_ALWAYS, *RECORDS[link])}
             return cls(
                 datapath=from_table(TrainingDatapath, tomllib.loads(str(data["datapath"])), str(path)),
                 link=link,
                 rows=rows_from(data),
-                registers=Registers(*(int(n) for n in data["registers"])),
+                registers=Registers(*data["registers"].tolist()),
                 seed=int(data["seed"]),
                 first_step=int(data["first_step"]),
                 **arrays,
             )
-        except InputError:
-            raise
+        except InputError as error:
+            text = str(error)
+            raise InputError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from None
         except OSError as error:
             raise InputError(f"{path}: got {error.strerror or error}; allowed: a saved EpochJob") from None
         except Exception as error:  # a torn or foreign zip file raises many types

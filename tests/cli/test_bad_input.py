@@ -2,11 +2,15 @@
 
 import itertools
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 import typer
 
+import bittrue
 from reports import command_line
 from tests.cli.conftest import Outcome
 
@@ -250,3 +254,13 @@ def test_one_file_for_two_results_is_refused(program, tmp_path):
     outcome = program(*TRAIN, "--json", "run.png", "--figure", "run.png")
     assert_refused(outcome, "run.png: got two results for this file; allowed: a file for each")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_ends_the_output_in_one_line(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, bittrue.__file__, "datapath", "--toml"]
+        ended = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "error: output: got No space left on device; allowed: a terminal, file or pipe that can be written\n"
+    )

@@ -239,7 +239,21 @@ def test_a_file_with_an_entry_missing_is_refused(saved: Path, name: str) -> None
 
 def test_a_file_whose_values_do_not_fit_is_refused_by_field(saved: Path) -> None:
     rewrite(saved, z=np.array([0, 0, 999]))
-    assert "z: got values from 0 to 999; allowed: -128 to 127" in refusal(lambda: EpochJob.load(saved))
+    assert refusal(lambda: EpochJob.load(saved)) == f"{saved}: z: got values from 0 to 999; allowed: -128 to 127"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "got"),
+    [
+        ("registers", [1, 2, 3], "int64 of shape (3,); allowed: integers of shape (4,)"),
+        ("registers", [1.5, 2, 3, 0], "float64 of shape (4,); allowed: integers of shape (4,)"),
+        ("seed", [7], "int64 of shape (1,); allowed: integers of shape ()"),
+        ("first_step", 2.5, "float64 of shape (); allowed: integers of shape ()"),
+    ],
+)
+def test_a_file_with_other_numbers_is_refused_by_field(saved: Path, name: str, value: Any, got: str) -> None:
+    rewrite(saved, **{name: value})
+    assert refusal(lambda: EpochJob.load(saved)) == f"{saved}: {name}: got {got}"
 
 
 def test_a_loop_can_be_made_from_another_by_replacing_fields() -> None:

@@ -14,7 +14,7 @@ from reports import store as store_module
 from reports.engine_report import mark
 from reports.engine_verification import EngineCheck, engine_runs
 from reports.rtl_backend import circuit_digest
-from reports.store import JsonLines, opened
+from reports.store import JsonLines, Store, opened
 from reports.study import Study
 from rtl_models.elaborate import RTL
 
@@ -371,6 +371,14 @@ def test_a_mark_is_written_once_and_taken_back_where_the_circuit_differs_later(t
             mark(store, check)
         with opened(tmp_path / "kept", study.head.name, study.text) as store:
             assert (len(store.checked.entries), store.repeated(circuit)) == (lines, marked)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": "x"}, {"co_simulated": 1}, {"key": 3}])
+def test_a_line_with_a_value_of_another_type_is_refused(tmp_path, wrong):
+    line = {"key": "a", "epochs": 1, "co_simulated": True} | wrong
+    (tmp_path / "cosimulated.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(bt.InputError, match="allowed: one JSON object a line, with key, epochs, co_simulated"):
+        Store(tmp_path)
 
 
 def test_marks_of_another_circuit_are_told_apart(tmp_path):
