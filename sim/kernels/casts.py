@@ -116,13 +116,13 @@ def overflow_row(width: int, signed: bool, overflow: Overflow) -> OverflowRow:
 
 
 def round_shift(x: Any, word: Any, row: Any) -> Any:
-    """Return x·2^−cut rounded by the mode of `row`; in kernels."""
-    raise NotImplementedError
+    """Return x·2^−cut rounded by the mode of `row`; in kernels, which get the code for the kind of row below."""
+    raise TypeError("round_shift: got a call from Python; allowed: from a kernel (sim.reference is for Python)")
 
 
 def apply_overflow(x: Any, row: Any) -> Any:
-    """Return x brought into the format of `row`; in kernels."""
-    raise NotImplementedError
+    """Return x brought into the format of `row`; in kernels, which get the code for the kind of row below."""
+    raise TypeError("apply_overflow: got a call from Python; allowed: from a kernel (sim.reference is for Python)")
 
 
 @overload(round_shift)

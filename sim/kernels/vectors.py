@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # published without types
 from numba import extending
 from numba.core import cgutils, errors, types
 
@@ -38,7 +38,7 @@ class Vector(types.Type):
 
 
 @extending.register_model(Vector)
-class _VectorModel(_Primitive):  # type: ignore[misc]
+class _VectorModel(_Primitive):  # type: ignore[misc]  # a base without types
     def __init__(self, manager: Any, vector: Vector) -> None:
         super().__init__(manager, vector, vector.llvm)
 
