@@ -217,6 +217,8 @@ class Sampler:
             InputError: for features that are not finite, or whose largest magnitude is neither 0 nor within 2^±400.
         """
         rows = real_rows("features", features)
+        if not isinstance(words, QFormat):
+            raise InputError(f"words: got {words!r}; allowed: a QFormat, that of the data words")
         method = mode_of(Method, "method", method)
         if method is Method.GREEDY:
             raise InputError("method: got 'greedy', which takes up to 4k intervals; allowed: another one")

@@ -194,6 +194,7 @@ def test_zeros_constants_and_single_rows() -> None:
         (lambda: Sampler.uniform([[-1.0]], 1, signed=False), "features: got -1.0; allowed: no negative numbers"),
         (lambda: Sampler.uniform([[1.0]], 2, scaling="rows"), "scaling: got 'rows'; allowed: all, column, row"),
         (lambda: Sampler.with_levels([[1.0]], 2, QFormat(8, 0), method="greedy"), "method: got 'greedy'"),
+        (lambda: Sampler.with_levels([[1.0]], 2, 8), "words: got 8; allowed: a QFormat"),
         (lambda: Sampler.with_levels([[-np.inf]], 2, QFormat(8, 0)), r"features\[0, 0\]: got -inf; allowed: finite"),
         (
             lambda: Sampler.uniform([[0.0, 1e200]], 4),
