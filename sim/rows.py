@@ -16,8 +16,6 @@ from sim.errors import InputError, integers, whole_number
 from sim.formats import QFormat
 
 Words = NDArray[np.integer]
-ROOM = 16
-"""Entries of memory behind the last row: kernels read rows in whole vectors."""
 
 
 class Rows(Protocol):
@@ -41,7 +39,7 @@ class Rows(Protocol):
     def arrays(self, fmt: QFormat) -> tuple[Words, Words]:
         """Return all decoded dot rows and update rows in the narrowest dtype of `fmt`, each of shape (N, d).
 
-        They are C arrays with `ROOM` entries of memory behind the last.
+        They are C arrays with memory for one vector more behind the last row: kernels read rows in whole vectors.
         """
 
     def limits(self) -> list[tuple[str, int, int]]:
@@ -109,22 +107,24 @@ class RawRows:
 
 
 def with_room(words: Words, dtype: np.dtype[Any]) -> Words:
-    """Return words as a C array with `ROOM` entries of memory behind them: themselves if they are that, or a copy.
+    """Return words as a C array with memory for a vector more behind them: themselves if they are that, or a copy.
 
     Args:
         words: any array.
         dtype: of the result.
     """
+    from sim.kernels.vectors import LANES
+
     memory = words.base
     if (
         words.dtype == dtype
         and isinstance(memory, np.ndarray)
         and memory.dtype == dtype
-        and memory.shape == (words.size + ROOM,)
+        and memory.shape == (words.size + LANES,)
         and memory.ctypes.data == words.ctypes.data
         and words.flags.c_contiguous
     ):
         return words
-    flat = np.zeros(words.size + ROOM, dtype)
+    flat = np.zeros(words.size + LANES, dtype)
     flat[: words.size] = words.reshape(-1)
     return flat[: words.size].reshape(words.shape)

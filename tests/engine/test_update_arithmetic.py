@@ -15,9 +15,10 @@ from sim.engine import EpochJob, Registers, run
 from sim.engine.compiled import update_casts
 from sim.formats import QFormat
 from sim.kernels.casts import ClipRow, overflow_row, rounding_row
+from sim.kernels.vectors import LANES
 from sim.modes import Overflow, Rounding
 from sim.ranges import analyse
-from sim.rows import ROOM, RawRows, with_room
+from sim.rows import RawRows, with_room
 from tests.engine.helpers import small_job
 from tests.engine.strategies import datapaths, jobs
 from tests.engine.test_backends_equal import STAGES, assert_same, assert_same_stages
@@ -123,7 +124,7 @@ def test_kernels_get_rows_with_room_behind_them(copied: Any, layout: str, bits: 
     for array in copied(RawRows(given, given[::-1])).arrays(QFormat(bits, 0)):
         assert array.flags.c_contiguous
         assert array.dtype.itemsize * 8 == bits
-        assert array.base.shape == (array.size + ROOM,)
+        assert array.base.shape == (array.size + LANES,)
         assert array.base.ctypes.data == array.ctypes.data
         assert not array.base[array.size :].any()
     assert array.tolist() == given[::-1].tolist()
