@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from reports.pareto import Outcome, median, paired_difference
 from reports.study import Study
 from reports.tables import styled
 from sim.cost import LABEL
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = {
     "gradient_norm": "gradient norm",
