@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.kernels import kernel
 from sim.kernels.vectors import LANES, lanes, store
+from sim.random_bits import WORD_BITS
 
 
 @kernel
@@ -41,7 +42,7 @@ def words_of_tables(tables: Any, states: Any, count: Any, beats: Any, words: Any
 def words_of_shifts(shifts: Any, states: Any, count: Any, beats: Any, words: Any) -> None:
     """Write what `words_of_tables` would, for xorshifts; states are filled up to whole vectors, words by one more."""
     left, right, last = shifts
-    low = (1 << (32 - right)) - 1
+    low = (1 << (WORD_BITS - right)) - 1
     for g in range(0, count, LANES):
         state = lanes(states, g, words)
         for beat in range(beats):
@@ -55,7 +56,7 @@ def words_of_shifts(shifts: Any, states: Any, count: Any, beats: Any, words: Any
 @kernel
 def lane_fields(words: Any, count: Any, bits: Any, width: Any, fields: Any) -> None:
     """Take the words of `count` generators a beat apart: `bits` for each of its `width` columns, the lowest first."""
-    per_word, mask = 32 // bits, (1 << bits) - 1
+    per_word, mask = WORD_BITS // bits, (1 << bits) - 1
     for j in range(fields.shape[0]):
         beat, lane = j // width, j % width
         word = np.int64(words[beat * count + lane // per_word])
