@@ -102,14 +102,6 @@ def _count(values: Any, bins: Any, ends: Any) -> None:
 
 
 @kernel
-def _beat_sum(x: Any, z: Any, start: Any, stop: Any) -> Any:
-    total = np.int64(0)
-    for j in range(start, stop):
-        total += np.int64(x[j]) * np.int64(z[j])
-    return total
-
-
-@kernel
 def _dot(rows: Any, start: Any, z: Any, exponents: Any) -> Any:
     """Return the dot product of the row from `start` on, each column times 2^exponent; z is 0 past the last."""
     sums = lanes(0, 0, z)
@@ -210,7 +202,9 @@ def run_epoch(
             t = _dot(dot_rows, i * columns, z, raised)
         else:
             for beat in range(exponents.shape[0]):
-                s = _beat_sum(dot_rows[i], z, beat * width, min((beat + 1) * width, columns))
+                s = np.int64(0)
+                for j in range(beat * width, min((beat + 1) * width, columns)):
+                    s += np.int64(dot_rows[i, j]) * np.int64(z[j])
                 exact = t + (s << exponents[beat])
                 t = apply_overflow(exact, casts.accumulator)
                 counts[0] += t != exact

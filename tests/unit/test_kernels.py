@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-LARGEST_NUMBER_OF_SPECIALISATIONS = 45
+LARGEST_NUMBER_OF_SPECIALISATIONS = 40
 
 EVERYTHING = """
 import json
